@@ -64,7 +64,7 @@ gateway: setup ## one more gateway beside that site: NODE=alpha GATEWAY_PORT=844
 test-compose: setup ## every test that needs Docker: the site in containers
 	@$(BIN)/python -m pytest $(CACHE) tests/compose $(ARGS)
 
-simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; ONLY=lease or site; TRANSCRIPT=yes prints what happens
+simulate: setup ## failover in a seeded world: SEEDS=2000, or SEEDS=17-42; ONLY=lease, sickness or site; TRANSCRIPT=yes prints what happens
 	@TRANSCRIPT="$(TRANSCRIPT)" ONLY="$(ONLY)" $(BIN)/python -m tools.simulate $(or $(SEEDS),2000)
 
 mutants: setup ## break every guard of failover and selection once; a test must notice: ONLY="word" to choose

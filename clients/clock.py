@@ -16,3 +16,8 @@ def now() -> Instant:
 def wall() -> datetime:
     """The time of day, to compare with times that other machines recorded."""
     return datetime.fromtimestamp(time.clock_gettime(time.CLOCK_REALTIME), UTC)
+
+
+def wall_unix_ms() -> int:
+    """The time of day in milliseconds since 1970."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000_000

@@ -158,7 +158,9 @@ def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
     folder = layout.nats_folder(node.name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "server.conf"
-    write_secret(file, json.dumps(configuration(layout, node), indent=2).encode())
+    content = json.dumps(configuration(layout, node), indent=2).encode()
+    if not file.exists() or file.read_bytes() != content:  # a full disk takes no new one
+        write_secret(file, content)
     return Program(
         name=f"{node.name}.nats",
         arguments=(str(server), "--config", str(file)),
@@ -166,6 +168,15 @@ def program(layout: Layout, node: NodeLayout, server: Path) -> Program:
         log=layout.log(node.name, "nats"),
         folder=folder,
     )
+
+
+def free_bytes(layout: Layout, node: NodeLayout) -> int:
+    """Return the room on the disk of the server's store.
+
+    Raises:
+        OSError: it has no store, or the disk cannot be asked.
+    """
+    return shutil.disk_usage(_store(layout, node)).free
 
 
 def wipe(layout: Layout, node: NodeLayout) -> None:

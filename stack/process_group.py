@@ -57,9 +57,39 @@ class ProcessGroup:
         key = (str(node.name), service)
         if key in self.members and self.members[key].is_running:
             raise StartFailed(f"{node.name}.{service} is running already")
-        if service == POSTGRES:
-            postgres.remove_stale_pid_file(self.layout, node)
-        child = self.members[key] = await self.fork_server.run(self.program(node, service))
+        return await self._start(key, self._prepare(node, service))
+
+    async def restart(self, node: NodeLayout, service: str) -> Child:
+        """End one process in good order, or by force, and start it again.
+
+        Raises:
+            StartFailed: it does not run, or what it needs cannot be written; then it runs on. Or it
+                could not be born.
+        """
+        key = (str(node.name), service)
+        running = self.of(node.name, service)
+        program = self._prepare(node, service)
+        await self._stop(running, signal.SIGTERM)
+        if key in self.members:
+            return self.members[key]  # an operator was faster
+        return await self._start(key, program)
+
+    def _prepare(self, node: NodeLayout, service: str) -> Program:
+        """Write what a process needs.
+
+        Raises:
+            StartFailed: the disk takes nothing.
+        """
+        try:
+            if service == POSTGRES:
+                postgres.remove_stale_pid_file(self.layout, node)
+            return self.program(node, service)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StartFailed(f"cannot start: {error.filename or 'its files'}: {reason}") from error
+
+    async def _start(self, key: Process, program: Program) -> Child:
+        child = self.members[key] = await self.fork_server.run(program)
         if self.watcher is not None:
             self.watcher.started(key, child)
         return child

@@ -1,9 +1,11 @@
 """Restarts the processes of a site that end by themselves; kills and starts on an operator's order.
 
 A process that was ended on purpose has left the process group and stays ended. Each end is reported
-in one line: which process, its code or signal, where its log ends, and what happens next.
+in one line: which process, its code or signal, where its log ends, and what happens next. A log
+server that runs but is out is restarted too (`server_watch`).
 """
 
+import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +18,16 @@ from stack.failure import StartFailed
 from stack.layout import NodeLayout
 from stack.process_group import NATS, POSTGRES, ProcessGroup
 from stack.processes import Child
-from stack.restarts import Decision, NoMoreRestarts, Process, Restarts, Start
+from stack.restarts import (
+    LOOP_PAUSE_SECONDS,
+    Decision,
+    NoMoreRestarts,
+    Process,
+    Restarts,
+    Start,
+    TryOn,
+)
+from stack.server_watch import ServerWatch
 from stack.servers import wait_for_databases
 
 DATABASE_SECONDS: Final = 30.0
@@ -30,6 +41,7 @@ class Supervisor:
         self._clock = clock or SystemClock()
         self._restarts = Restarts()
         self._driver = Driver(self._restarts, self._clock, self._perform)
+        self._server_watch = ServerWatch(say, self._clock)
         self._processes: ProcessGroup | None = None
 
     def attach(self, processes: ProcessGroup) -> None:
@@ -37,14 +49,19 @@ class Supervisor:
         for process in processes.members:
             self._restarts.forget(process)
         self._processes, processes.watcher = processes, self
+        self._server_watch.attach(processes)
 
     async def run(self) -> None:
-        """Restart what ends, until cancelled.
+        """Restart what ends, and log servers that are out though they run, until cancelled.
 
         Raises:
             StartFailed: no process of the site can be started any more.
         """
-        await self._driver.run()
+        running = asyncio.gather(self._driver.run(), self._server_watch.run())
+        try:
+            await running
+        finally:
+            running.cancel()
 
     def started(self, process: Process, child: Child) -> None:
         child.ended.add_done_callback(partial(self._ended, process, child))
@@ -109,9 +126,9 @@ class Supervisor:
         if processes is None or processes.members.get(process) is not child:
             return
         decision = self._restarts.ended(process, child.exit_code, self._clock.now())
-        if (
-            not processes.fork_server.has_ended
-        ):  # otherwise all of them have ended, and the next start reports it
+        is_news = not isinstance(decision, TryOn) or decision.is_first
+        # When the fork server has ended, all of them have, and the next start reports it.
+        if is_news and not processes.fork_server.has_ended:
             self._say(described(process, child.exit_code, child.program.log, decision))
         self._driver.wake()
 
@@ -128,7 +145,8 @@ class Supervisor:
                 if processes.fork_server.has_ended:
                     raise
                 decision = self._restarts.ended(effect.process, None, self._clock.now())
-                self._say(f"{name_of(effect.process)} {error.message}; {next_of(decision)}")
+                if not isinstance(decision, TryOn) or decision.is_first:
+                    self._say(f"{name_of(effect.process)} {error.message}; {next_of(decision)}")
 
 
 def processes_of(node: NodeLayout, service: str | None = None) -> tuple[Process, ...]:
@@ -158,6 +176,8 @@ def described(process: Process, exit_code: int | None, log: Path, decision: Deci
 def next_of(decision: Decision) -> str:
     if isinstance(decision, NoMoreRestarts):
         return f"it is not started again: {decision.why}"
+    if isinstance(decision, TryOn):
+        return f"{decision.why}; it is tried again every {LOOP_PAUSE_SECONDS:g} s"
     return f"it is started again in {decision.seconds:g} s"
 
 

@@ -1,13 +1,14 @@
 """Plays the scenarios of many seeds on every core: `make simulate SEEDS=2000`, or `SEEDS=17-42`.
 
-Each seed has a scenario of the lease alone, which is fast; every fiftieth also one of a whole
-site, with its log, databases and followers. The last line says how much was simulated, and
-how fast: hours of the worlds' time in a minute of ours. A seed that fails is printed with the
-command that repeats it; one that is played alone can be read, line by line:
+Each seed has a scenario of the lease alone and one of masters that are sick, which are fast; every
+fiftieth also one of a whole site, with its log, databases and followers. The last line says how
+much was simulated, and how fast: hours of the worlds' time in a minute of ours. A seed that fails
+is printed with the command that repeats it; one that is played alone can be read, line by line:
 `make simulate SEEDS=17-17 TRANSCRIPT=yes`.
 
-`ONLY=lease` or `ONLY=site` plays one kind alone. Those of the lease need nothing but Python, and
-PyPy plays the very same ones more than twice as fast: `ONLY=lease pypy3 -m tools.simulate 2000`.
+`ONLY=lease`, `ONLY=sickness` or `ONLY=site` plays one kind alone. The first two need nothing but
+Python, and PyPy plays the very same ones more than twice as fast:
+`ONLY=lease pypy3 -m tools.simulate 2000`.
 """
 
 import gc
@@ -31,16 +32,21 @@ SITE_EVERY: Final = 50
 OnLine = Callable[[str], None]
 
 
-WORLDS: Final = {"lease": "failover", "site": "site"}
+WORLDS: Final = {
+    "lease": "failover.scenario",
+    "sickness": "failover.sickness",
+    "site": "site.scenario",
+}
 
 
 def scenario(kind: str) -> Any:
-    """The module with the scenarios of the lease, or of a whole site; None if not wanted."""
+    """The module with the scenarios of *kind*; None if not wanted."""
     is_wanted = os.environ.get("ONLY") in {None, "", kind}
-    return import_module(f"tests.simulation.{WORLDS[kind]}.scenario") if is_wanted else None
+    return import_module(f"tests.simulation.{WORLDS[kind]}") if is_wanted else None
 
 
 LEASE: Final = scenario("lease")
+SICKNESS: Final = scenario("sickness")
 SITE: Final = scenario("site")
 
 
@@ -99,10 +105,11 @@ def play_seeds(chosen: Iterable[int], on_line: OnLine | None = None) -> Tally:
 
 
 def _play(seed: int, tally: Tally, on_line: OnLine | None) -> None:
-    if LEASE is not None:
-        world = LEASE.play(seed, on_line)
-        tally.lease_seconds += world.now
-        tally.roles += len(world.acquired)
+    for module in (LEASE, SICKNESS):
+        if module is not None:
+            world = module.play(seed, on_line)
+            tally.lease_seconds += world.now
+            tally.roles += len(world.acquired)
     if SITE is not None and seed % SITE_EVERY == 0:
         whole = SITE.play(seed, on_line)
         tally.site_seconds += whole.now
@@ -140,7 +147,7 @@ def read(seed: int) -> int:
 
 if __name__ == "__main__":
     if os.environ.get("ONLY", "") not in {"", *WORLDS}:
-        sys.exit(f"ONLY is one of {', '.join(WORLDS)}; leave it out for both")
+        sys.exit(f"ONLY is one of {', '.join(WORLDS)}; leave it out for all")
     try:
         wanted = seeds(sys.argv[1])
     except ValueError:

@@ -13,6 +13,7 @@ import typer
 
 from clients.cli.addresses import parse_address
 from clients.cli.command import SiteCommand, SiteContext, WaitOption
+from clients.clock import wall_unix_ms
 from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import ask_whether_same, require_consent
 from clients.session.facts import endpoint_facts, site_name
@@ -75,7 +76,7 @@ def arrive(
         request = build_arrival(at, endpoint_facts(client, profile))
         answer = client.ask(arrive_call(request))
     narrate = build_narrator(as_json=context.prints_json)
-    credentials = answer.with_gateways(profile.gateways)
+    credentials = answer.by_clock(wall_unix_ms()).with_gateways(profile.gateways)
     tls = trusted_context(profile.ca_file)
     customer = Participant(Side.CUSTOMER, None, credentials, tls, wait)
     shared = SharedPort(host, port, needs_comparison=not yes)

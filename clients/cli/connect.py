@@ -122,18 +122,25 @@ class _StandardConnection:
         """Carry the connection.
 
         Raises:
+            SessionEnded: somebody else ended the session while it was open.
             Unavailable: it ended early, and its user did not want that.
         """
         self._live.endpoint.stream_handler = self._listener
         await self._listener.adopt(self._streams.connection)
         with closing_on_signals(self._session, self._stop, self._narrate):
             self._narrate("joined", session=self._session)
-            await self._live.run(self._listener)
-            if not await self._streams.wait_flushed(FLUSH_SECONDS):
-                self._broken = self._broken or "the standard output takes no more bytes"
+            try:
+                await self._live.run(self._listener)
+            finally:
+                await self._flush()
         failure = self._failure()
         if failure is not None and not self._is_stopped:
             raise Unavailable(failure)
+
+    async def _flush(self) -> None:
+        """Have what arrived written, also after a bad end."""
+        if not await self._streams.wait_flushed(FLUSH_SECONDS):
+            self._broken = self._broken or "the standard output takes no more bytes"
 
     def _stop(self, message: str) -> None:
         self._is_stopped = True

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +10,12 @@ from rich.markup import escape
 
 from clients.cli.command import SiteCommand, SiteContext
 from clients.cli.output import print_line, print_table
+from clients.clock import wall, wall_unix_ms
 from clients.session.credentials import save_credentials
 from clients.session.facts import endpoint_facts
 from clients.session.key import draw_words, session_key
+from clients.session.lifetime import Lifetime
+from clients.session.narration import LINES
 from clients.site.api import site_client
 from clients.site.profile import Profile
 from shared.api import queues, sessions
@@ -94,7 +98,7 @@ def _request_credentials(
     with site_client(profile) as client:
         facts = endpoint_facts(client, profile).model_dump(exclude_unset=True)
         wanted = RepresentativeFacts.model_validate({**facts, "node": node})
-        credentials = client.ask(build_call(wanted))
+        credentials = client.ask(build_call(wanted)).by_clock(wall_unix_ms())
     save_credentials(credentials)
     return credentials
 
@@ -116,8 +120,14 @@ def share_line(key: str, gateways: Sequence[str], profile: Profile) -> str:
 def _show_key(answer: dict[str, Any]) -> None:
     key = answer["key"]
     print_line(f"session key: [bold]{key}[/bold]")
+    print_line(describe_lifetime(answer["expires"], wall()))
     print_line(f"the customer runs:  {escape(answer['share'])}")
     print_line(f"you run:            meridian connect --key {key} --listen 127.0.0.1:PORT")
+
+
+def describe_lifetime(expires_unix_ms: int, now: datetime) -> str:
+    """Say when the session ends by its lifetime, as both its ends narrate it."""
+    return LINES["lifetime"].format(**Lifetime.until(expires_unix_ms).describe(now))
 
 
 def _show_sessions(listed: Sequence[sessions.SessionSummary]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from clients.cli.addresses import parse_address
 from clients.cli.command import SiteCommand, SiteContext, WaitOption
+from clients.clock import wall_unix_ms
 from clients.endpoint.forwarding import SharedAddressForwarder
 from clients.session.consent import require_consent
 from clients.session.facts import endpoint_facts, site_name
@@ -51,7 +52,7 @@ def share(
         facts = endpoint_facts(client, profile)
         answer = client.ask(join_session(session, facts))
     narrate = build_narrator(as_json=context.prints_json)
-    credentials = answer.with_gateways(profile.gateways)
+    credentials = answer.by_clock(wall_unix_ms()).with_gateways(profile.gateways)
     tls = trusted_context(profile.ca_file)
     customer = Participant(Side.CUSTOMER, words, credentials, tls, wait)
 

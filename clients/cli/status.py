@@ -11,7 +11,7 @@ from clients.cli.times import SinceOption
 from shared.api.cluster import ClusterStatus, NodeStatus, cluster_status
 from shared.domain.errors import BadSettings
 from shared.domain.log_server import FAULTS
-from shared.domain.node import NodeRole
+from shared.domain.node import MasterRole, NodeRole
 from shared.domain.service import ServiceRestarts
 
 
@@ -30,11 +30,18 @@ def status(
         str | None, typer.Option("--node", help="With --history: only what concerns this node.")
     ] = None,
 ) -> None:
-    """Show every node: role, liveness, position in the log, load; or what happened."""
+    """Show every node: role, liveness, position in the log, load; or what happened.
+
+    Exits with 1 without a primary, while the primary is not well, a master is dead or a log server
+    is out.
+    """
     if not history and (since or node):
         raise BadSettings("--since and --node choose from what happened: add --history")
     if not history:
-        context.report(context.ask(cluster_status()), _show)
+        answer = context.ask(cluster_status())
+        context.report(answer, _show)
+        if not answer.is_well:
+            raise typer.Exit(1)
         return
     with context.client() as client:
         events = read_history(client, since, node)
@@ -58,7 +65,7 @@ def _show(answer: ClusterStatus) -> None:
     for each in answer.nodes:
         for fault in (*each.reasons, *_log_faults(each), *map(describe_service, each.services)):
             print_line(f"  {each.node}: {fault}")
-    if any(map(_log_faults, answer.nodes)):
+    if answer.survival:
         print_line(answer.survival)
 
 
@@ -71,6 +78,8 @@ def _row(node: NodeStatus) -> tuple[Any, ...]:
     state = str(node.liveness or "unknown")
     if node.role is NodeRole.WITNESS:  # it runs a log server, and no service that sends heartbeats
         state = "-" if node.log_server is None else str(node.log_server)
+    if node.acts_as is MasterRole.PRIMARY and node.reasons:
+        state += ", not well"
     if node.draining:
         state += ", draining"
     position = (node.epoch, node.revision, node.lag, node.sessions)

@@ -20,6 +20,8 @@ from clients.endpoint.endpoint import (
 )
 from clients.endpoint.outage import GaveUp, OtherSideLost, Outage, OutageEffect, StreamsFailed
 from clients.session.channel import ControlChannel
+from clients.session.ending import SessionEnding
+from clients.session.lifetime import Lifetime, LifetimeNews
 from clients.session.narration import Narrator
 from clients.session.outage_watch import OutageWatch
 from clients.session.path_news import PathNews
@@ -44,7 +46,7 @@ from shared.api.channel import (
     SessionReported,
 )
 from shared.api.sessions import SessionCredentials
-from shared.domain.errors import AlreadyConnected, MeridianError, Rejected, SessionEnded
+from shared.domain.errors import AlreadyConnected, MeridianError
 from shared.domain.node import Side
 from shared.domain.path import Path
 from shared.domain.session import CloseReason
@@ -83,13 +85,17 @@ class LiveSession:
         self._participant = participant
         self._narrate = narrate
         self._was_secured = False
-        self._ended_by_site = False
+        self._ended_by_site = asyncio.Event()
+        self._site_reason: CloseReason | None = None
+        self._open_streams = 0
         self._representative: str | None = None
         self._refusal = ""
         self.on_code: Callable[[str], None] = lambda _: None
         self.on_node: Callable[[str], None] = lambda _: None
         self.on_ready: Callable[[], None] = lambda: None
         self.stream_failure: str | None = None
+        lifetime = Lifetime.until(participant.credentials.expires_unix_ms)
+        self._lifetime = LifetimeNews(lifetime, narrate)
         credentials = Credentials(participant.credentials.session, participant.words)
         self._channel = ControlChannel(participant.credentials, participant.tls, self._on_message)
         self._outage = OutageWatch(
@@ -112,14 +118,14 @@ class LiveSession:
 
         Raises:
             Rejected: it ended by anything but a close.
-            SessionEnded: the site closed it before the two ends had met.
+            SessionEnded: the site closed it before the two ends had met, or it was cut off.
             Unauthenticated: the site refuses this end, and there is no tunnel yet.
             AlreadyConnected: another program is connected as this end.
         """
         self.endpoint.stream_handler = handler
         if self._participant.side is Side.REPRESENTATIVE:
             self._narrate("waiting_for_customer")
-        async with self._control_channel():
+        async with self._lifetime.running(), self._control_channel():
             ended = await self.endpoint.ended
             self._outage.stop()
             handler.close()
@@ -141,7 +147,11 @@ class LiveSession:
 
     async def _say_goodbye(self, ended: Ended) -> None:
         """Notify the site: the session is over for both ends, or it waits for another program."""
-        if self._ended_by_site:
+        if ended.by_peer and self._open_streams:  # on whose account, says the site
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._ended_by_site.wait()
+        if self._ended_by_site.is_set():
             return
         reason = _REASONS.get(ended.code)
         if ended.code is EndCode.OUT_OF_REACH and self._was_secured:
@@ -152,12 +162,18 @@ class LiveSession:
             await self._channel.close(reason, ended.message, CLOSE_SECONDS)
 
     def _require_good_end(self, ended: Ended) -> None:
-        """Raise an error unless the session was closed after the two ends had met."""
-        if ended.code is not EndCode.CLOSED:
-            raise Rejected(ended.message, code=ended.code.value)
-        if not self._was_secured and self._ended_by_site:
-            session = self._participant.credentials.session
-            raise SessionEnded(f"session {session} is over: {ended.message}")
+        """Raise an error unless the session came to a good end."""
+        fault = SessionEnding(
+            session=self._participant.credentials.session,
+            side=self._participant.side,
+            ended=ended,
+            was_secured=self._was_secured,
+            open_streams=self._open_streams,
+            was_closed=self._ended_by_site.is_set(),
+            reason=self._site_reason,
+        ).find_fault()
+        if fault is not None:
+            raise fault
 
     @contextlib.asynccontextmanager
     async def _control_channel(self) -> AsyncGenerator[None]:
@@ -179,7 +195,7 @@ class LiveSession:
         if self._news.was_up:
             self._narrate("refused", message=message)
         else:
-            self._ended_by_site = True
+            self._ended_by_site.set()
             self.endpoint.end(EndCode.CLOSED, message)
 
     def _on_message(self, message: FromGateway) -> None:
@@ -187,8 +203,9 @@ class LiveSession:
             case PathsOffered(paths=paths):
                 if self.endpoint.offer(paths):
                     self._news.on_paths(paths)
-            case SessionClosed(message=text):
-                self._ended_by_site = True
+            case SessionClosed(reason=reason, message=text):
+                self._site_reason = reason
+                self._ended_by_site.set()
                 self.endpoint.end(EndCode.CLOSED, text or "closed")
             case RequestRefused():
                 self._on_refused(message)
@@ -249,6 +266,7 @@ class LiveSession:
                 self._news.on_lost(fact)
                 self._outage.path_lost()
             case Ended(code, message, by_peer):
+                self._open_streams = len(self.endpoint.streams)
                 self._narrate("closed", code=code.value, message=message, by_peer=by_peer)
 
     def _on_up(self, up: PathUp) -> None:

@@ -27,6 +27,9 @@ FLUSH_SECONDS: Final = 1.0
 
 LINES: Final = {
     "joined": "joined session [bold]{session}[/]",
+    "lifetime": "the session ends at {at} (in {left})",
+    "ends_soon": "[yellow]the session ends at {at}, in {left}[/]; what is open then "
+    "breaks off: to go on, open another session",
     "arrived": "arrived at {public_site} for the team {team}, as session [bold]{session}[/]",
     "waiting": "waiting until somebody takes your session",
     "waiting_for_customer": "waiting for the customer",

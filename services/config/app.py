@@ -7,6 +7,7 @@ from faststream import FastStream
 from services.config.handlers import (
     ReadHandlers,
     RepairHandlers,
+    proof_router,
     repair_router,
     router,
 )
@@ -19,9 +20,13 @@ from services.config.repair.rebuilding import Rebuilder
 from services.config.settings import ConfigSettings
 from services.config.write.acknowledgements import Acknowledgements, BackupPositions
 from services.config.write.cleanup import RequestCleanup
+from services.config.write.prover import Prover
 from services.config.write.replica import Replica, WritePermission
 from services.config.write.writer import Writer
+from shared.clusterlog.link import LogLink
 from shared.clusterlog.log import ClusterLog, EntrySigner
+from shared.domain.timing import LEASE_TIMINGS
+from shared.persistence.commit_probe import CommitProbe
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -37,12 +42,18 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     bus, trust = context.bus, context.keys.trust
     link = bus.build_connection("log")
     log = ClusterLog(link.client, trust.log_generation)
-    state = MasterState(Database(settings.database))
+    database = Database(settings.database)
+    state = MasterState(database)
     signer = EntrySigner(settings.node, context.keys.node_key)
     grant = GrantHolder(settings.node, kernel_boot_id())
     replica = Replica.of(signer, trust, state, log, WritePermission(grant, clock))
     backups = BackupPositions(trust, replica)
     writer = Writer(replica, Acknowledgements(replica, backups), bus.events)
+    prover = Prover(
+        *(writer, state, CommitProbe(database)),
+        LogLink(link.client, lambda: replica.log.generation),
+        LEASE_TIMINGS[settings.timing],
+    )
     reporter = PositionReporter(signer, state, lambda: backups.follower)
     streams = LogStreams(log, trust, partial(make_lease, link.client))
     rebuilder = Rebuilder(
@@ -55,11 +66,12 @@ def build_app(settings: ConfigSettings, *, clock: Clock) -> Service:
     promoter = Promoter(settings.node, rebuilder, server, state, lambda: writer.is_acting)
     repair = RepairHandlers(reporter, rebuilder, promoter)
     bus.broker.include_router(router(writer, ReadHandlers(writer, state), settings.node))
+    bus.broker.include_router(proof_router(prover, settings.node))
     bus.broker.include_router(repair_router(repair, settings.node))
     watchdog = Watchdog(lambda: grant.valid_until, clock)
     return Service(
         FastStream(bus.broker, logger=None),
         context,
-        tasks=(link.run, writer.run, watchdog.run),
+        tasks=(link.run, writer.run, prover.run, watchdog.run),
         workers={"requests": RequestCleanup(state, clock).run},
     )

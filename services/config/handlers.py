@@ -10,6 +10,7 @@ from services.config.read.history import read_history
 from services.config.repair.positions import PositionReporter
 from services.config.repair.promotion import Promoter
 from services.config.repair.rebuilding import Rebuilder
+from services.config.write.prover import Prover
 from services.config.write.writer import Writer
 from shared.clusterlog.log import verify
 from shared.domain.ids import NodeId
@@ -32,6 +33,7 @@ from shared.events.config import (
     WritesPaused,
 )
 from shared.events.failover import MasterGranted
+from shared.events.proof import ProveConfig
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.subscription import subscription
@@ -50,9 +52,7 @@ class WriteHandlers:
 
     async def on_pause_writes(self, order: PauseWrites) -> WritesPaused:
         paused = MasterGranted(**order.model_dump(), paused=True)
-        position = await self._writer.pause_writes(paused)
-        mode = self._writer.replica.mode
-        return WritesPaused(revision=position.revision, hash=position.hash, mode=mode)
+        return await self._writer.pause_writes(paused)
 
     async def on_progress(self, event: FollowerProgressed) -> None:
         self._writer.record_progress(event)
@@ -126,6 +126,11 @@ def router(writer: Writer, read: ReadHandlers, node: NodeId) -> NatsRouter:
             subscription(FollowerProgressed, write.on_progress),
         )
     )
+
+
+def proof_router(prover: Prover, node: NodeId) -> NatsRouter:
+    """Build the subscription to the question of this master's monitor."""
+    return NatsRouter(handlers=(subscription(ProveConfig, prover.on_prove, node=node),))
 
 
 def repair_router(repair: RepairHandlers, node: NodeId) -> NatsRouter:

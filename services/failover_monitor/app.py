@@ -1,5 +1,6 @@
 """The composition root of the failover monitor: the one place that knows all of its parts."""
 
+import asyncio
 from functools import partial
 from typing import Final
 
@@ -22,6 +23,8 @@ from services.failover_monitor.handlers import (
 from services.failover_monitor.health.check import HealthCheck
 from services.failover_monitor.health.database import OwnDatabase
 from services.failover_monitor.health.heartbeat import HeartbeatSender
+from services.failover_monitor.health.primary import PrimaryHealthReporter
+from services.failover_monitor.health.proofs import ProofCollector
 from services.failover_monitor.lease.announcer import RoleAnnouncer
 from services.failover_monitor.lease.calls import Calls
 from services.failover_monitor.lease.runner import MonitorRunner
@@ -37,8 +40,10 @@ from services.failover_monitor.redirection.hook import HookMethod
 from services.failover_monitor.redirection.redirector import Redirector
 from services.failover_monitor.redirection.shared_ip import SharedIpMethod
 from services.failover_monitor.settings import MonitorSettings
+from services.failover_monitor.switchover.giving_way import GivingWay
 from services.failover_monitor.switchover.role_handover import RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
+from services.failover_monitor.switchover.steps import HandoverSteps
 from shared.clusterlog.log import ClusterLog
 from shared.documents.redirection import RedirectionMethod
 from shared.domain.ids import NodeId
@@ -75,8 +80,10 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
         *(settings.node, kernel_boot_id(), context.bus.publisher, context.bus.events),
         (heartbeats.on_acquired, upkeep.on_acquired, redirector.on_acquired),
     )
-    calls = build_calls(context, link, database, versions)
+    proofs = ProofCollector(settings.node, context.bus.publisher, clock, timing)
+    calls = build_calls(context, link, database, versions, proofs)
     runner = MonitorRunner(monitor, calls, announcer, clock)
+    switchover, giving_way = build_switchover(context, monitor, runner, database, proofs)
     leaders = LeaderPlacement(link.client, system.client, settings.node, settings.witness)
     status = StatusHandler(
         *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
@@ -86,14 +93,16 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
             HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
         ),
         status_router(status, settings.node),
-        switchover_router(build_switchover(context, monitor, runner, database), settings.node),
+        switchover_router(switchover, settings.node),
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
     for router in routers:
         context.bus.broker.include_router(router)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
-        "heartbeat": partial(heartbeats.run, timing.heartbeat_seconds),
+        **build_health_workers(context, monitor, heartbeats, timing),
+        "proofs": proofs.run,
+        "giving_way": giving_way.run,
         "redirection": redirector.run,
         "streams": partial(upkeep.keep_streams, link.client, settings.nats_replicas),
         "leaders": partial(upkeep.keep_leaders, leaders, timing.leaders_seconds),
@@ -155,8 +164,24 @@ def build_heartbeats(
     )
 
 
+def build_health_workers(
+    context: ServiceContext, monitor: Monitor, heartbeats: HeartbeatSender, timing: Timing
+) -> dict[str, Task]:
+    """Build what tells others how this master is."""
+    node, seconds = context.process.identity.node, timing.heartbeat_seconds
+    reporter = PrimaryHealthReporter(node, monitor, context.bus.events, context.clock)
+    return {
+        "heartbeat": partial(heartbeats.run, seconds),
+        "primary_health": partial(reporter.run, seconds),
+    }
+
+
 def build_calls(
-    context: ServiceContext, link: DedicatedConnection, database: Database, versions: OtherReleases
+    context: ServiceContext,
+    link: DedicatedConnection,
+    database: Database,
+    versions: OtherReleases,
+    proofs: ProofCollector,
 ) -> Calls:
     """Build the core's calls: to the key, to this master, and to the other masters."""
     node, trust = context.process.identity.node, context.keys.trust
@@ -169,7 +194,7 @@ def build_calls(
     )
     state = MasterState(database)
     log = ClusterLog(link.client, trust.log_generation)
-    health = HealthCheck(node, kernel_boot_id(), state, log, trust, versions)
+    health = HealthCheck(node, proofs, state, log, trust, versions)
     votes = VoteCollector(
         node, trust, context.bus.publisher, OwnDatabase(state), timing.renew_seconds
     )
@@ -177,22 +202,27 @@ def build_calls(
 
 
 def build_switchover(
-    context: ServiceContext, monitor: Monitor, runner: MonitorRunner, database: Database
-) -> SwitchoverHandlers:
-    """Build both sides of a planned change of primary."""
-    node = context.process.identity.node
-    handover = RoleHandover(
+    context: ServiceContext,
+    monitor: Monitor,
+    runner: MonitorRunner,
+    database: Database,
+    proofs: ProofCollector,
+) -> tuple[SwitchoverHandlers, GivingWay]:
+    """Build both sides of a change of primary, and what hands the role of a sick one over."""
+    node, key, clock = context.process.identity.node, context.keys.node_key, context.clock
+    steps = HandoverSteps(
         node=node,
         boot_id=kernel_boot_id(),
         monitor=monitor,
         runner=runner,
         publisher=context.bus.publisher,
         trust=context.keys.trust,
-        clock=context.clock,
+        clock=clock,
     )
+    busy = asyncio.Lock()
     own = OwnDatabase(MasterState(database))
-    succession = RoleSuccession(node, monitor, runner, own, context.keys.node_key, context.clock)
-    return SwitchoverHandlers(handover, succession)
+    succession = RoleSuccession(node, monitor, runner, own, proofs, key, clock)
+    return SwitchoverHandlers(RoleHandover(steps, busy), succession), GivingWay(steps, busy)
 
 
 def build_voter(

@@ -57,7 +57,11 @@ class HeartbeatHandler:
             return
         if event.node in self._trust.masters:
             self._versions.record(event.node, event.version)
-            fact = PeerHeartbeat(event.node, could_take_over=event.could_take_over)
+            fact = PeerHeartbeat(
+                event.node,
+                could_take_over=event.could_take_over,
+                is_reluctant=event.reluctant,
+            )
             self._monitor.step(fact, self._clock.now())
 
 

@@ -147,7 +147,7 @@ class Gateway:
         )
         self.provided: tuple[object, ...] = (
             *(self.accounts, limits, audit, urls),
-            CredentialsIssuer(self.accounts, urls),
+            CredentialsIssuer(self.accounts, urls, clock),
             *(reader, editor, LogCopies(node, publisher, directory), conflicts, resolution),
             Webhooks(reader, publisher, secrets.site.webhook_secret),
             *(selector, ProbePlanner(publisher, directory, secrets.keyring, clock)),
@@ -210,7 +210,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
     )
     gateway = Gateway(settings.node, outside, secrets, state)
     handlers = Handlers(state.observed, state.directory, state.grant, gateway.proposals, clock)
-    context.bus.broker.include_router(router(handlers))
+    context.bus.broker.include_router(router(handlers, settings.node))
     acceptor = build_acceptor(settings, build_api(gateway), context)
     return Service(
         FastStream(context.bus.broker, logger=None),

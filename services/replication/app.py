@@ -5,15 +5,17 @@ from nats.aio.client import Client
 
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.follow.applier import Applier
-from services.replication.follow.loop import FollowerLoop
+from services.replication.follow.loop import FollowerLoop, fault_of
 from services.replication.handlers import (
     ConflictHandlers,
     Handlers,
+    ProofHandlers,
     conflict_router,
+    proof_router,
     router,
 )
 from services.replication.history.archiver import EventArchiver
-from services.replication.replica.store import FileStore, FollowerStore, MasterStore
+from services.replication.replica.store import FileStore, MasterStore
 from services.replication.settings import ReplicationSettings
 from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
@@ -64,6 +66,9 @@ def build_app(settings: ReplicationSettings, *, clock: Clock) -> Service:
     context.bus.broker.include_router(
         router(handlers, settings.node, is_master=database is not None)
     )
+    if isinstance(store, MasterStore):
+        proofs = ProofHandlers(settings.node, store, lambda: fault_of(follower.state))
+        context.bus.broker.include_router(proof_router(proofs, settings.node))
     if conflicts is not None:
         conflict_handlers = ConflictHandlers(conflicts)
         context.bus.broker.include_router(conflict_router(conflict_handlers, settings.node))
@@ -103,8 +108,8 @@ def _build_conflicts(context: ServiceContext, database: Database, clock: Clock) 
 
 def _store(
     settings: ReplicationSettings, context: ServiceContext, database: Database | None
-) -> FollowerStore:
+) -> MasterStore | FileStore:
     if database is not None:
-        return MasterStore(MasterState(database))
+        return MasterStore(MasterState(database), context.clock)
     generation = context.keys.trust.log_generation
     return FileStore(settings.state_dir, settings.node, context.keys.node_key, generation)

@@ -1,10 +1,14 @@
 """Subscribes to requests for sync, snapshots, history and conflicts."""
 
+from collections.abc import Callable
+from typing import Final
+
 from faststream.nats import NatsRouter
 
 from services.replication.conflicts.archive import ConflictArchive
 from services.replication.follow.loop import FollowerLoop
 from services.replication.history.archiver import EventArchiver
+from services.replication.replica.store import MasterStore
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.domain.errors import Rejected
 from shared.domain.ids import NodeId
@@ -22,6 +26,7 @@ from shared.events.conflict import (
 )
 from shared.events.message import Done
 from shared.events.operation import ReadStatusHistory, StatusHistoryRead
+from shared.events.proof import ProveReplication, ServiceProof
 from shared.events.replication import (
     FollowerProgressed,
     FollowerState,
@@ -31,6 +36,9 @@ from shared.events.replication import (
 )
 from shared.messaging.middleware import Silent
 from shared.messaging.subscription import subscription
+
+LONGEST_CAUSE: Final = 400
+"""Characters of a cause that a proof repeats; the database chose them."""
 
 
 class Handlers:
@@ -71,6 +79,32 @@ def router(handlers: Handlers, node: NodeId, *, is_master: bool) -> NatsRouter:
         routes.append(subscription(OfferSnapshot, handlers.on_offer))
         routes.append(subscription(ReadStatusHistory, handlers.on_history))
     return NatsRouter(handlers=routes)
+
+
+class ProofHandlers:
+    """Answers this master's monitor, which asks whether replication works.
+
+    *fault* says what keeps the replica from being the primary's, beside its database.
+    """
+
+    def __init__(self, node: NodeId, store: MasterStore, fault: Callable[[], str]) -> None:
+        self._node = node
+        self._store = store
+        self._fault = fault
+
+    async def on_prove(self, _: ProveReplication) -> ServiceProof:
+        record = await self._store.prove()
+        return ServiceProof(
+            node=self._node,
+            worked_at=record.worked_at,
+            refusals=record.refusals,
+            cause=record.cause[:LONGEST_CAUSE] or self._fault(),
+        )
+
+
+def proof_router(handlers: ProofHandlers, node: NodeId) -> NatsRouter:
+    """Build the subscription to the question of this master's monitor."""
+    return NatsRouter(handlers=(subscription(ProveReplication, handlers.on_prove, node=node),))
 
 
 class ConflictHandlers:

@@ -7,6 +7,7 @@ from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.log_server import LogServerState
+from shared.domain.next_failure import NextFailure
 from shared.domain.node import MasterRole, NodeRole
 from shared.domain.service import ServiceRestarts
 
@@ -40,14 +41,21 @@ class NodeStatus(ApiModel):
 
 
 class ClusterStatus(ApiModel):
-    """The cluster as the answering master sees it; *survival* says what the log survives."""
+    """The cluster as the answering master sees it.
+
+    *failures* says what follows from each single failure that may come next, *survival* the same in
+    one line. A site that *is_well* has a primary without faults, no dead master, and no log server
+    that is out.
+    """
 
     site: str
     seen_by: NodeId
     primary: NodeId | None
     revision: int
     nodes: tuple[NodeStatus, ...]
+    failures: tuple[NextFailure, ...] = ()
     survival: str = ""
+    is_well: bool = False
 
 
 class SyncRequest(ApiModel):

@@ -9,6 +9,7 @@ from shared.api.changes import NewLogGeneration
 from shared.api.model import ApiModel, NodeName
 from shared.domain.ids import Epoch, NodeId
 from shared.domain.log_server import LogServerState
+from shared.domain.next_failure import NextFailure
 from shared.domain.node import MasterRole
 from shared.domain.redirection import RedirectionStatus
 
@@ -54,11 +55,11 @@ class MasterCheck(ApiModel):
 
 
 class FailoverCheck(ApiModel):
-    """The prediction of what would happen if the primary failed now.
+    """The prediction of what would happen if the primary, or anything else, failed now.
 
-    *log_servers* is the state of each server of the log, *survival* says what the log survives, and
-    *survives_loss* whether it is any one of those that work. Where no master may ask the servers,
-    nothing is known of them.
+    *log_servers* is the state of each server of the log; where no master may ask them, nothing is
+    known of them. *failures* says what follows from each single failure, *survival* the same in one
+    line, and *survives_loss* whether the site goes on and loses nothing, whichever it is.
     """
 
     primary: NodeId | None
@@ -66,8 +67,9 @@ class FailoverCheck(ApiModel):
     verdict: str
     masters: tuple[MasterCheck, ...]
     log_servers: dict[NodeId, LogServerState] = {}
+    failures: tuple[NextFailure, ...] = ()
     survival: str = ""
-    survives_loss: bool | None = None
+    survives_loss: bool = False
 
 
 def switch_over(request: SwitchoverRequest) -> Call[SwitchoverResult]:

@@ -11,6 +11,8 @@ from shared.domain.ids import NODE_ID_PATTERN, NodeId, SessionId
 from shared.domain.session import CloseReason, SessionPhase
 
 MOST_MEASUREMENTS: Final = 64
+LONGEST_SECONDS: Final = 10_000_000.0
+"""No session lives longer than a week; what an end computes with is bounded."""
 
 
 class EndpointFacts(ApiModel):
@@ -38,12 +40,13 @@ class SessionCredentials(ApiModel):
     """The data that an endpoint needs to hold its control channel.
 
     *team* and *public_site* say where the customer of a session from a queue arrived; such a
-    session has no words.
+    session has no words. *seconds_left* is the lifetime that was left when the site answered.
     """
 
     session: SessionId
     endpoint_token: str
     expires_unix_ms: int
+    seconds_left: float | None = Field(default=None, ge=0, le=LONGEST_SECONDS)
     gateways: tuple[str, ...] = ()
     team: str | None = None
     public_site: str | None = None
@@ -51,6 +54,13 @@ class SessionCredentials(ApiModel):
     @property
     def is_from_queue(self) -> bool:
         return self.team is not None
+
+    def by_clock(self, now_unix_ms: int) -> Self:
+        """Return a copy that expires by another clock, which shows *now_unix_ms* as it arrives."""
+        if self.seconds_left is None:
+            return self
+        expires = now_unix_ms + round(self.seconds_left * 1000)
+        return self.model_copy(update={"expires_unix_ms": expires, "seconds_left": None})
 
     def with_gateways(self, known: Iterable[str]) -> Self:
         """Return a copy that adds the gateways *known* before, in case its own do not answer."""

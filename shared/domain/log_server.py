@@ -54,9 +54,14 @@ class LogQuorum:
         return sorted(self.states.keys() - set(self.working))
 
     @property
+    def quorum(self) -> int:
+        """How many servers must store an entry before the log accepts it."""
+        return len(self.states) // 2 + 1
+
+    @property
     def spare(self) -> int:
         """How many working servers may be lost before the log accepts nothing; -1: it is so now."""
-        return max(len(self.working) - len(self.states) // 2 - 1, -1)
+        return max(len(self.working) - self.quorum, -1)
 
     @property
     def survives_loss(self) -> bool:
@@ -65,7 +70,7 @@ class LogQuorum:
 
     def describe(self) -> str:
         """Say in one sentence what the log survives; empty while nothing is known."""
-        working, out = _listed(self.working), _listed(self.out)
+        working, out = listed(self.working), listed(self.out)
         if not self.states:
             return ""
         if self.spare > 1:
@@ -78,6 +83,7 @@ class LogQuorum:
         return f"the site survives no further loss of a log server ({working}){repair}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], conjunction: str = "and") -> str:
+    """List *names* as in a sentence: `alpha, bravo and witness`."""
     *most, last = names or ("none",)
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {conjunction} {last}" if most else last

@@ -52,11 +52,17 @@ class ProposeChanges(Request[ChangesAccepted]):
 
 
 class WritesPaused(Message):
-    """Config writes nothing any more; its last entry is at *revision* with *hash*."""
+    """Config writes nothing any more; its last entry is at *revision* with *hash*.
+
+    Without *has_begun* it was not writing before either: its epoch had not begun, or its writer had
+    failed. Then *revision* is only where its copy is, and an append that failed without an answer
+    may have left a later entry in the log.
+    """
 
     revision: Revision
     hash: str
     mode: ReplicationMode
+    has_begun: bool = True
 
 
 class PauseWrites(Request[WritesPaused]):

@@ -58,7 +58,10 @@ class RoleReadiness(Message):
 
 
 class PrepareForRole(Request[RoleReadiness]):
-    """Report your log position, and await the role: the primary wants to hand it to *node*."""
+    """Report your log position, and await the role: the primary wants to hand it to *node*.
+
+    *why* is what is wrong with the primary; empty when an operator ordered the change.
+    """
 
     subject: ClassVar = Subject(
         "meridian.failover.{node}.prepare",
@@ -68,6 +71,7 @@ class PrepareForRole(Request[RoleReadiness]):
 
     node: NodeId
     epoch: Epoch
+    why: str = ""
 
 
 class AssumeRole(Request[Done]):
@@ -221,6 +225,23 @@ class PrimarySteppedDown(Event):
     node: NodeId
     epoch: Epoch
     cause: str
+
+
+class PrimaryHealthChanged(Event):
+    """*node*, primary of *epoch*, is sick for *reasons*; without any it is well again.
+
+    It says so before its role moves, and while it keeps the role because nobody could do better.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.failover.primary_health_changed",
+        speakers=frozenset({"failover_monitor"}),
+        stored=True,
+    )
+
+    node: NodeId
+    epoch: Epoch
+    reasons: tuple[str, ...] = ()
 
 
 class RedirectionChanged(Event):

@@ -17,7 +17,8 @@ class NodeHeartbeat(Event):
     The relay speaks for a node's data plane (its load decides selection), the failover monitor
     for a master (its role and revision, and the log's servers as it sees them). A node is alive
     for selection while its relay is. Both tell which of the node's *services*
-    ended uncleanly, as the marks in its folder say.
+    ended uncleanly, as the marks in its folder say. A *reluctant* master accepted no changes when
+    it last was primary.
     """
 
     subject: ClassVar = Subject(
@@ -34,6 +35,7 @@ class NodeHeartbeat(Event):
     epoch: Epoch = Epoch(0)
     applied_revision: Revision | None = None
     could_take_over: bool = False
+    reluctant: bool = False
     reasons: tuple[str, ...] = ()
     sessions: int = 0
     connections: int = 0

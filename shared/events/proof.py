@@ -25,7 +25,10 @@ class ServiceProof(Message):
 
 
 class ProveConfig(Request[ServiceProof]):
-    """Ask the config of *node* to show that it commits; only that node's monitor asks."""
+    """Ask the config of *node* to show that it commits; only that node's monitor asks.
+
+    *fresh* asks for a commit that begins after the question: the role is about to come here.
+    """
 
     subject: ClassVar = Subject(
         "meridian.config.{node}.prove",
@@ -34,6 +37,7 @@ class ProveConfig(Request[ServiceProof]):
     )
 
     node: NodeId
+    fresh: bool = False
 
 
 class ProveReplication(Request[ServiceProof]):

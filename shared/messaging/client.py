@@ -11,6 +11,7 @@ A message that lies in a stream may also begin with a status line, as the server
 a missing sequence without end; so the line is removed from every message that comes from a stream.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -74,6 +75,13 @@ class SafeClient(Client):
             return await super()._process_headers(headers)  # pyright: ignore[reportUnknownMemberType]
         except Exception:  # noqa: BLE001 - as above; its reader refuses, and counts, what is not signed
             return None
+
+    async def _process_pong(self) -> None:
+        """Take a pong that came after its waiter gave up; the library would stop reading then."""
+        waiters: list[asyncio.Future[Any]] = self._pongs  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if waiters and waiters[0].done():
+            waiters[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
     def _is_of_consumer(self, sid: int) -> bool:
         """Say whether *sid* may receive only stored messages and the server's own."""

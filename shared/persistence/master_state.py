@@ -17,7 +17,6 @@ from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import (
     ClusterId,
     Epoch,
-    Instant,
     LogGeneration,
     RequestId,
     Revision,
@@ -53,15 +52,6 @@ class Part:
 
 
 WHOLE: Final = Part()
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """Config's last proof that it commits."""
-
-    epoch: Epoch
-    boot_id: str
-    at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,24 +323,6 @@ class MasterState:
                 wanted,
             )
         return {Revision(row["revision"]): row["hash"] for row in rows}
-
-    async def record_pulse(self, pulse: Pulse) -> None:
-        """Record that config commits, with its reading of this kernel's clock."""
-        async with self._database.connection() as connection:
-            await connection.execute(
-                "INSERT INTO writer_pulse VALUES (true, $1, $2, $3) ON CONFLICT (only_row)"
-                " DO UPDATE SET epoch = excluded.epoch, boot_id = excluded.boot_id,"
-                " at = excluded.at",
-                *(pulse.epoch, pulse.boot_id, pulse.at),
-            )
-
-    async def last_pulse(self) -> Pulse | None:
-        """Read config's last pulse."""
-        async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT epoch, boot_id, at FROM writer_pulse")
-        if row is None:
-            return None
-        return Pulse(Epoch(row["epoch"]), row["boot_id"], Instant(row["at"]))
 
     async def find_requests(
         self, requests: Sequence[RequestId]

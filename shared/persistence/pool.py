@@ -12,6 +12,7 @@ import asyncpg
 from shared.decoding.jsontext import decode_own_json
 from shared.domain.containment import describe_error
 from shared.domain.errors import MeridianError, StoreUnavailable
+from shared.domain.refusal import StoreRefused, is_refusal
 from shared.persistence.migrate import migrate
 
 CONNECT_SECONDS: Final = 3.0
@@ -53,6 +54,7 @@ class Database:
         """A connection for the block.
 
         Raises:
+            StoreRefused: the server answered and refused.
             StoreUnavailable: the database cannot be reached, or failed.
         """
         try:
@@ -73,7 +75,7 @@ class Database:
         except Exception as error:
             if not _is_of_driver(error):
                 raise
-            raise StoreUnavailable(f"the database failed: {describe_error(error)}") from error
+            raise store_error(error) from error
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -98,6 +100,15 @@ class Database:
                     connection_class=StatelessConnection,
                 )
             return self._pool
+
+
+def store_error(error: Exception) -> StoreUnavailable:
+    """Return what *error* of the driver is for us: a refusal, or the database's silence."""
+    sentence = describe_error(error).replace("\n", "; ")  # the server's details and hints
+    state = error.sqlstate if isinstance(error, asyncpg.PostgresError) else None
+    if is_refusal(state):
+        return StoreRefused(f"the database refused: {sentence}")
+    return StoreUnavailable(f"the database failed: {sentence}")
 
 
 def _is_of_driver(error: Exception) -> bool:

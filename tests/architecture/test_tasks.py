@@ -21,6 +21,7 @@ ALLOWED = {
     ("services/gateway/configuration/proposals.py", "send"): "awaited: the author gets the error",
     ("clients/session/channel.py", "_converse"): "gathered when the connection is over",
     ("clients/session/live.py", "_control_channel"): "its end has a callback, and is awaited",
+    ("clients/session/lifetime.py", "running"): "it only narrates, which never fails",
     ("clients/endpoint/endpoint.py", "_dial"): "contains its faults; a broken invariant is told",
     (
         "clients/endpoint/forwarding.py",

@@ -14,6 +14,7 @@ from shared.domain.ids import NodeId, Revision
 from shared.domain.log import Op, ReplicationMode, StoredEntry, empty_position
 from shared.domain.snapshot import Scope
 from shared.persistence.master_state import MasterState
+from shared.runtime.clock import SystemClock
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.follower_store import MemoryFollowerStore
 from tests.integration.entries import CLUSTER, GENERATION, EntryWriter, control, delete, node, put
@@ -30,7 +31,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerato
     async with database(request) as pool:
         state = MasterState(pool)
         await state.found(CLUSTER, GENERATION)
-        yield MasterStore(state)
+        yield MasterStore(state, SystemClock())
 
 
 @pytest.fixture

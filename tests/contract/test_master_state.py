@@ -1,4 +1,4 @@
-"""What every master's database promises: entries in order and once, documents, requests, pulse."""
+"""What every master's database promises: entries in order and once, documents, requests."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, RequestId, Revision, Sequence, UnixMillis
+from shared.domain.ids import RequestId, Revision, Sequence, UnixMillis
 from shared.domain.log import LogPosition, ReplicationMode, StoredEntry, empty_position
 from shared.domain.log import Op as Operation
 from shared.domain.request import AnsweredRequest
@@ -16,7 +16,6 @@ from shared.persistence.master_state import (
     WHOLE,
     MasterState,
     Part,
-    Pulse,
 )
 from tests.contract.servers import MEMORY, POSTGRES, database
 from tests.fakes.master_state import MemoryState
@@ -215,10 +214,3 @@ async def test_hashes_are_known_of_the_entries_that_are_kept(
     await apply(state, entry_writer, first, second)
     known = await state.hashes([Revision(1), Revision(2), Revision(3)])
     assert known == {Revision(1): first.hash, Revision(2): second.hash}
-
-
-async def test_the_last_pulse_is_kept(state: State) -> None:
-    assert await state.last_pulse() is None
-    for at in (1.5, 2.5):
-        await state.record_pulse(Pulse(Epoch(4), "boot", Instant(at)))
-    assert await state.last_pulse() == Pulse(Epoch(4), "boot", Instant(2.5))

@@ -189,3 +189,15 @@ def _sequence(answer: int | Exception, expected: Sequence) -> Sequence:
     if isinstance(answer, SequenceConflict):
         raise LogConflict("the log was extended by somebody else")
     raise LogUnavailable(f"the log did not store it: {answer}")
+
+
+class MemoryLink:
+    """A connection to the log that works as long as *log* can be reached."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        self._log = log
+
+    async def check_link(self, seconds: float) -> None:
+        del seconds
+        if not self._log.is_reachable:
+            raise LogUnavailable("there is no connection to NATS")

@@ -9,7 +9,7 @@ from shared.domain.document import Document
 from shared.domain.ids import Sequence as LogSequence
 from shared.domain.log import LogPosition, StoredEntry
 from shared.domain.snapshot import Scope
-from shared.persistence.master_state import Pulse, State
+from shared.persistence.master_state import State
 from tests.fakes.master_state import MemoryState
 
 
@@ -58,6 +58,3 @@ class MemoryFollowerStore:
 
     async def read(self, kinds: Sequence[str] = (), id_: str | None = None) -> State:
         return await self.state.read(kinds, id_)
-
-    async def last_pulse(self) -> Pulse | None:
-        return await self.state.last_pulse()

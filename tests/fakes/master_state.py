@@ -1,9 +1,10 @@
 """A master's database in memory: one lock, commits that fail, and what stands beside the state."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from shared.domain.document import Document, Ref
 from shared.domain.errors import StoreUnavailable
@@ -21,9 +22,15 @@ from shared.domain.log import (
     follows,
     mode_after,
 )
+from shared.domain.refusal import StoreRefused
 from shared.domain.request import AnsweredRequest
 from shared.persistence.conflicts import Conflict
-from shared.persistence.master_state import WHOLE, Part, Pulse, State
+from shared.persistence.master_state import WHOLE, Part, State
+from shared.persistence.pool import COMMAND_SECONDS
+from tests.fakes.virtual_time import pause
+
+LOOK_SECONDS: Final = 0.05
+"""How often a write that waits for a lock looks whether it is free."""
 
 
 @dataclass
@@ -40,6 +47,8 @@ class MemoryTransaction:
     requests: dict[RequestId, AnsweredRequest] = field(
         default_factory=dict[RequestId, AnsweredRequest]
     )
+    before_write: Callable[[], Awaitable[None]] | None = None
+    """What the database does before each write of this transaction."""
 
     def copy(self) -> "MemoryTransaction":
         return MemoryTransaction(
@@ -58,6 +67,8 @@ class MemoryTransaction:
         why = follows(self.position, entry)
         if why is not None:
             raise StoreUnavailable(f"entry {entry.revision} does not follow: {why}")
+        if self.before_write is not None:
+            await self.before_write()
         self.position = LogPosition.of(entry, stored.hash, sequence)
         self.mode = mode_after(self.mode, entry.changes)
         self.entries[entry.revision] = stored
@@ -111,7 +122,10 @@ class KeptConflict:
 
 @dataclass
 class MemoryState:
-    """The database; *refusals* of the next commits fail, and all of them while it is *down*."""
+    """The database; *refusals* of the next commits fail, and all of them while it is *down*.
+
+    It may be sick, too. Reads work all the same; entries and probes do not.
+    """
 
     here: MemoryTransaction = field(
         default_factory=lambda: MemoryTransaction(empty_position(LogGeneration(1)))
@@ -121,10 +135,21 @@ class MemoryState:
     is_founded: bool = True
     """It belongs to a cluster."""
 
+    writes_refused: str = ""
+    """Why each write is refused, as with a full disk; empty when none is."""
+
+    is_locked: bool = False
+    """Somebody holds a lock that every write waits for, until its time limit."""
+
+    write_seconds: float = 0.0
+    """How long the disk takes for a write."""
+
+    probes: int = 0
+    """How many probes were committed."""
+
     conflicts: dict[str, KeptConflict] = field(default_factory=dict[str, KeptConflict])
     """They stand beside the state, so nothing that replaces it touches them."""
 
-    _pulse: Pulse | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -149,6 +174,7 @@ class MemoryState:
         async with self._lock:
             self._require_founded()
             draft = self.here.copy()
+            draft.before_write = self.admit_write
             yield draft
             self.require_up()
             if draft.position != self.here.position and self.refusals > 0:
@@ -182,15 +208,31 @@ class MemoryState:
         known[self.here.position.revision] = self.here.position.hash
         return {each: known[each] for each in revisions if each in known}
 
-    async def record_pulse(self, pulse: Pulse) -> None:
-        self.require_up()
-        if self.refusals:
+    async def probe_commit(self) -> None:
+        await self.admit_write()
+        if self.refusals > 0:
             raise StoreUnavailable("the database did not commit")
-        self._pulse = pulse
+        self.probes += 1
 
-    async def last_pulse(self) -> Pulse | None:
+    async def admit_write(self) -> None:
+        """Let a write through when the disk took it and nobody holds a lock.
+
+        Raises:
+            StoreRefused: the database refuses writes.
+            StoreUnavailable: it is down, or the lock lasted for the time limit.
+        """
         self.require_up()
-        return self._pulse
+        waited = 0.0
+        while self.is_locked:
+            if waited >= COMMAND_SECONDS:
+                raise StoreUnavailable("the database failed: no answer in time")
+            await pause(LOOK_SECONDS)
+            waited += LOOK_SECONDS
+        if self.write_seconds:
+            await pause(self.write_seconds)
+        if self.writes_refused:
+            raise StoreRefused(f"the database refused: {self.writes_refused}")
+        self.require_up()
 
     def moved(self, **changes: object) -> None:
         """Pretend that the copy is elsewhere."""

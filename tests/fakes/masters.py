@@ -91,7 +91,9 @@ class FakeMaster:
     async def pause_writes(self, epoch: int) -> LogPosition:
         """The monitor's order when it hands the role over."""
         grant = self.granted(epoch, self.grant.valid_until)
-        return await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
+        stopped = await self.writer.pause_writes(grant.model_copy(update={"paused": True}))
+        assert stopped.has_begun
+        return self.writer.replica.position
 
     async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
         return await self.writer.propose(proposal)

@@ -60,7 +60,12 @@ async def pause(seconds: float) -> None:
     """Let virtual time pass."""
     loop = asyncio.get_running_loop()
     over = loop.create_future()
-    timer = loop.call_later(seconds, over.set_result, None)
+
+    def end() -> None:
+        if not over.done():
+            over.set_result(None)
+
+    timer = loop.call_later(seconds, end)
     try:
         await over
     finally:

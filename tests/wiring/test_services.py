@@ -107,6 +107,7 @@ HEARD = {
         ("meridian.config.alpha.promote_alone", ""),
         ("meridian.config.alpha.rebuild_log", ""),
         ("meridian.config.propose", ""),
+        ("meridian.config.alpha.prove", ""),
         ("meridian.config.current", ""),
         ("meridian.config.read", "config"),
         ("meridian.config.history", "config"),
@@ -118,8 +119,10 @@ HEARD = {
         ("meridian.node.*.heartbeat", ""),
         ("meridian.replication.*.progress", ""),
         ("meridian.failover.*.grant", ""),
+        ("meridian.gateway.alpha.prove", "gateway"),
     },
     "replication": {
+        ("meridian.replication.alpha.prove", ""),
         ("meridian.replication.alpha.conflict", ""),
         ("meridian.replication.alpha.conflict_entries", ""),
         ("meridian.replication.alpha.conflicts", ""),

@@ -14,12 +14,13 @@ from tools.mutants.promise import PROMISE
 from tools.mutants.redirection import REDIRECTION
 from tools.mutants.replies import REPLIES
 from tools.mutants.selection import SELECTION
+from tools.mutants.sickness import SICKNESS
+from tools.mutants.survival import NEXT_FAILURES
 from tools.mutants.writing import WRITING
 
 MONITOR: Final = "services.failover_monitor.core.monitor"
 LEASE: Final = "services.failover_monitor.core.lease"
 OBSERVER: Final = "services.failover_monitor.core.observer"
-CONFIG_WATCH: Final = "services.failover_monitor.core.config_watch"
 KEY_CALLS: Final = "services.failover_monitor.core.key_calls"
 TIMING: Final = "services.failover_monitor.core.timing"
 LEADERS: Final = "services.failover_monitor.core.leaders"
@@ -35,8 +36,10 @@ MUTANTS: Final = (
     *GENERATIONS,
     *JUNK,
     *LOG,
+    *NEXT_FAILURES,
     *PROBING,
     *PROMISE,
+    *SICKNESS,
     *REDIRECTION,
     *REPLIES,
     *WRITING,
@@ -168,28 +171,10 @@ MUTANTS: Final = (
         "write = self._role",
     ),
     Mutant(
-        "a primary whose config is dead renews",
-        ROLE,
-        "self._lease.renewal(now) if self.may_renew(now) else None",
-        "self._lease.renewal(now)",
-    ),
-    Mutant(
-        "a primary whose config is dead gives way to nobody",
-        ROLE,
-        " or not (\n            self._config.has_ready_peer(now)\n        )",
-        "",
-    ),
-    Mutant(
         "a larger epoch withdraws no grant",
         ROLE,
         "return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)",
         "return (lost,)",
-    ),
-    Mutant(
-        "config gets no time after a pause",
-        ROLE,
-        "if not was_held or sent_at > was_until:",
-        "if not was_held:",
     ),
     Mutant(
         "a primary says that it could take over",
@@ -214,7 +199,7 @@ MUTANTS: Final = (
     Mutant(
         "what the operator vetoes is done",
         OBSERVER,
-        "report.failed_checks if is_own else report.failed_checks + report.vetoes",
+        "report.failed_checks if is_own else report.obstacles",
         "report.failed_checks",
     ),
     Mutant(
@@ -241,22 +226,6 @@ MUTANTS: Final = (
         TIMING,
         "if not self.heartbeat_seconds < self.ttl_seconds:",
         "if False:",
-    ),
-    Mutant(
-        "a new term owes a pulse at once",
-        CONFIG_WATCH,
-        "self._committed_at = max(self._committed_at, now)",
-        "pass",
-    ),
-    Mutant("an old pulse undoes a newer", CONFIG_WATCH, "max(self._committed_at, at)", "at"),
-    Mutant(
-        "a peer that can no more still counts", CONFIG_WATCH, "self._ready.pop(peer, None)", "pass"
-    ),
-    Mutant(
-        "a peer that fell silent still counts",
-        CONFIG_WATCH,
-        "any(now - at < 2 * self._timing.ttl_seconds for at in self._ready.values())",
-        "bool(self._ready)",
     ),
     Mutant(
         "who has stopped still acts",

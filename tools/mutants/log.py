@@ -186,9 +186,9 @@ LOG: Final = (
     Mutant(
         "an entry that the database refused is forgotten",
         "services.config.write.writer",
-        """            self._stop_writing(error.message)
-            self._refuse_unwritten""",
-        "            self._refuse_unwritten",
+        """        self.current = None
+        if isinstance(error, StoreUnavailable):""",
+        "        if isinstance(error, StoreUnavailable):",
         (*CONFIG, *SITE),
     ),
     Mutant(

@@ -20,9 +20,9 @@ from shared.crypto.nodekeys import TrustStore
 from shared.documents.site import Replication
 from shared.documents.state import Documents
 from shared.domain.errors import OutcomeUnknown, RequestReused
-from shared.domain.ids import Instant, NodeId, RequestId, Revision
+from shared.domain.ids import Epoch, Instant, NodeId, RequestId, Revision
 from shared.domain.log import ReplicationMode
-from shared.events.config import ChangesAccepted, ProposeChanges
+from shared.events.config import ChangesAccepted, ConfigChanged, ProposeChanges
 from shared.events.replication import FollowerProgressed, FollowerState
 
 Answer = asyncio.Future[ChangesAccepted]
@@ -41,6 +41,20 @@ class PendingProposal:
     answer: Answer
     attempts: int = 0
     is_written: bool = False
+
+    def as_event(self, revision: Revision, epoch: Epoch) -> ConfigChanged:
+        """Return what is published once this proposal is in the log at *revision*."""
+        proposal = self.proposal
+        return ConfigChanged(
+            revision=revision,
+            epoch=epoch,
+            author=proposal.author,
+            changed=tuple(f"{each.kind}/{each.id}" for each in proposal.changes),
+            deleted=tuple(
+                f"{each.kind}/{each.id}" for each in proposal.changes if each.op == "delete"
+            ),
+            request_id=proposal.request_id,
+        )
 
 
 class PendingProposals:

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from services.config.core.commit_record import CommitRecord
 from shared.clusterlog.generations import find_last_begun, read_hash
 from shared.clusterlog.log import EntrySigner, RawEntry, verify
 from shared.clusterlog.ports import LogReader
@@ -36,7 +37,6 @@ from shared.domain.log import (
 )
 from shared.domain.node import NodeRole
 from shared.domain.request import AnsweredRequest
-from shared.persistence.master_state import Pulse
 from shared.runtime.clock import Clock
 from shared.runtime.grant import GrantHolder
 
@@ -61,7 +61,6 @@ class ReplicaStore(Protocol):
     async def find_requests(
         self, requests: Items[RequestId]
     ) -> dict[RequestId, AnsweredRequest]: ...
-    async def record_pulse(self, pulse: Pulse) -> None: ...
 
 
 class AppendLog(LogReader, Protocol):
@@ -92,7 +91,10 @@ class WritePermission:
 
 @dataclass
 class Replica:
-    """The state as this process last saw it; *end* is the last sequence read, applied or not."""
+    """The state as this process last saw it; *end* is the last sequence read, applied or not.
+
+    *commits* records what this process's writes prove of the database.
+    """
 
     signer: EntrySigner
     trust: TrustStore
@@ -104,6 +106,7 @@ class Replica:
     documents: Documents = field(default_factory=lambda: Documents({}))
     end: Sequence = Sequence(0)
     hashes: dict[Revision, str] = field(default_factory=dict[Revision, str])
+    commits: CommitRecord = field(default_factory=CommitRecord)
     _has_read: bool = False
     _is_ready: bool = False
 
@@ -174,6 +177,7 @@ class Replica:
             LogUnavailable: the log has no leader; nothing was written.
             OutcomeUnknown: the log may have the entry; catch up to know.
             StoreUnavailable: the database failed; the log may have the entry: catch up.
+            StoreRefused: as that; the database answered and refused.
         """
         log = self.log
         async with self.state.transaction() as transaction:
@@ -187,6 +191,7 @@ class Replica:
             if self.permission.epoch != epoch:
                 raise NotPrimary("the right to act as primary ended before the append")
             self.end = await log.append(stored, self.end)
+        self.commits.record_append(self.permission.clock.now())
         self.position, self.mode = transaction.position, transaction.mode
         self._remember(transaction.position)
 

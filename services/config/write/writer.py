@@ -5,9 +5,6 @@ appending `epoch_began`, after which no older primary can extend the log. Then p
 together go into one entry, and control entries say whether a backup is attached. Answers wait for
 the backup beside the next entry's work. After a failure the writer stops until it has caught up
 with the log, and it never answers "failed" for a change that may be in the log.
-
-The calls go one way: handlers, `Writer`, `EpochWriter`, then `Replica` (which appends) and
-`Acknowledgements` (which answers).
 """
 
 import asyncio
@@ -18,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.config.core.commit import Batch, build_batch, requires_attached_backup
+from services.config.core.failed_turns import FailedTurns
 from services.config.write.acknowledgements import (
     Acknowledgements,
     PendingProposal,
@@ -35,27 +33,26 @@ from shared.domain.errors import (
     Unavailable,
 )
 from shared.domain.ids import Epoch, Instant, RequestId, Revision
-from shared.domain.log import CONTROL_KIND, Change, LogPosition, Op, ReplicationMode
+from shared.domain.log import CONTROL_KIND, Change, Op, ReplicationMode
 from shared.events.config import (
     ChangesAccepted,
-    ConfigChanged,
     ProposeChanges,
     ReplicationModeChanged,
+    WritesPaused,
 )
 from shared.events.failover import MasterGranted
 from shared.events.replication import FollowerProgressed
 from shared.messaging.middleware import Silent
 from shared.messaging.ports import Emits
-from shared.persistence.master_state import Pulse
 from shared.runtime.waiting import wait_at_most
-
-RETRY_SECONDS: Final = 0.05
-IDLE_SECONDS: Final = 0.25
-EXPECTING_SECONDS: Final = 2.0
-"""How long a master that saw another one stop is ready to begin; a switchover takes less."""
 
 LARGEST_BATCH: Final = 256
 CLUSTER: Final = "meridian"
+PAUSE_SECONDS: Final = 0.9
+"""How long an order to pause waits for the turn that is under way; its sender waits for 1 s."""
+IDLE_SECONDS: Final = 0.25
+EXPECTING_SECONDS: Final = 2.0
+"""How long a master that saw another one stop is ready to begin; a switchover takes less."""
 
 _LOG: Final = logging.getLogger("meridian.config")
 
@@ -198,18 +195,7 @@ class EpochWriter:
     def _emit_changes(self, writes: list[PendingProposal], revision: Revision) -> None:
         """Emit one event a proposal: an entry may hold those of several people."""
         for each in writes:
-            proposal = each.proposal
-            deleted = (change for change in proposal.changes if change.op == "delete")
-            self.events.emit(
-                ConfigChanged(
-                    revision=revision,
-                    epoch=self.epoch,
-                    author=proposal.author,
-                    changed=tuple(f"{change.kind}/{change.id}" for change in proposal.changes),
-                    deleted=tuple(f"{change.kind}/{change.id}" for change in deleted),
-                    request_id=proposal.request_id,
-                )
-            )
+            self.events.emit(each.as_event(revision, self.epoch))
 
 
 @dataclass
@@ -224,6 +210,7 @@ class Writer:
     _reads_ahead: bool = False
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _failed: FailedTurns = field(default_factory=FailedTurns)
 
     @property
     def permission(self) -> WritePermission:
@@ -237,6 +224,11 @@ class Writer:
     def is_acting(self) -> bool:
         """Say whether changes are accepted here now."""
         return self.current is not None and self.current.may_write
+
+    @property
+    def accepted_epoch(self) -> Epoch | None:
+        """Return the epoch in which changes are accepted, or would be if the log had a leader."""
+        return self.permission.epoch if self.is_acting or self._failed.is_of_log else None
 
     async def propose(self, proposal: ProposeChanges) -> ChangesAccepted:
         """Return the answer to *proposal*; a repeat of one that is pending shares its answer.
@@ -253,33 +245,40 @@ class Writer:
         return await asyncio.shield(answer)
 
     async def accept_grant(self, grant: MasterGranted) -> None:
-        """Keep this master's grant and prove that its database commits.
-
-        When another master pauses, to hand its role over, this one may be the next: it prepares.
-        """
+        """Keep this master's grant; prepare while another one pauses: this may be the next."""
         if not self.permission.grant.offer(grant):
             if grant.paused and self.permission.grant.is_for_another_master(grant):
                 self._expect_role()
             return
         self._work.set()
-        now = self.permission.clock.now()
-        await self.replica.state.record_pulse(Pulse(Epoch(grant.epoch), grant.boot_id, now))
 
-    async def pause_writes(self, grant: MasterGranted) -> LogPosition:
-        """Write nothing from now on; return the position where that leaves the log.
+    async def pause_writes(self, grant: MasterGranted) -> WritesPaused:
+        """Write nothing from now on; return where that leaves this copy, and the log.
 
-        Pending proposals keep waiting.
+        After the answer this process sends the log nothing until its next grant: no append is under
+        way, and each looks at the grant before it is sent. If it had not begun, an append without
+        an answer may arrive late; the log's order settles that. Pending proposals keep waiting.
 
         Raises:
-            NotPrimary: this master is not writing in that epoch.
+            NotPrimary: this master goes on under another grant, or of another epoch.
+            Silent: an append or a database that hangs holds the turn for `PAUSE_SECONDS`.
         """
-        self.permission.grant.offer(grant)
-        async with self._turn:
-            current = self.current
-            is_granted = self.permission.epoch is not None
-            if current is None or current.epoch != grant.epoch or is_granted:
-                raise NotPrimary(f"config of {self.replica.node} is not writing, or goes on")
-            return self.replica.position
+        is_last = self.permission.grant.offer(grant)
+        try:
+            async with asyncio.timeout(PAUSE_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Silent from None
+        try:
+            if not is_last or self.permission.epoch is not None:
+                raise NotPrimary(f"config of {self.replica.node} goes on, or in another epoch")
+            position, mode = self.replica.position, self.replica.mode
+            begun = self.current is not None and self.current.epoch == grant.epoch
+            return WritesPaused(
+                revision=position.revision, hash=position.hash, mode=mode, has_begun=begun
+            )
+        finally:
+            self._turn.release()
 
     def record_progress(self, event: FollowerProgressed) -> None:
         """Keep a follower's position; it may confirm changes, or give this master work."""
@@ -298,9 +297,10 @@ class Writer:
         while True:
             await wait_at_most(self._work, self._idle_seconds())
             self._work.clear()
-            if not await self._take_turn():
+            error = await self._take_turn()
+            if error is not None:
                 self._work.set()
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(self._failed.pause_seconds(error))
 
     def _idle_seconds(self) -> float:
         deadline = self.acknowledgements.next_deadline()
@@ -308,24 +308,22 @@ class Writer:
             return IDLE_SECONDS
         return min(IDLE_SECONDS, deadline - self.permission.clock.now())
 
-    async def _take_turn(self) -> bool:
-        """Do what there is to do; False when it failed, and must be tried again."""
+    async def _take_turn(self) -> MeridianError | None:
+        """Do what there is to do; the error when it failed, and must be tried again."""
         had_begun = self.current is not None
         try:
             async with self._turn:
                 await self._work_once()
-        except NotPrimary as error:
-            if self.permission.is_paused:
-                return True  # nothing was written; the role may go on
-            self._stop_writing(error.message)
-        except (LogConflict, OutcomeUnknown) as error:
-            self._stop_writing(error.message)
         except MeridianError as error:
-            self._stop_writing(error.message)
-            self._refuse_unwritten(error, had_begun=had_begun)
-        else:
-            return True
-        return False
+            if isinstance(error, NotPrimary) and self.permission.is_paused:
+                return None  # nothing was written; the role may go on
+            self._record_failure(error)
+            if not isinstance(error, NotPrimary | LogConflict | OutcomeUnknown):
+                self._refuse_unwritten(error, had_begun=had_begun)
+            return error
+        if self.is_acting and self._failed.record_success(self.replica.position.revision):
+            _LOG.info("accepting changes again in epoch %d", self.permission.epoch or 0)
+        return None
 
     async def _work_once(self) -> None:
         """Begin an epoch, write what waits, and update the mode of replication."""
@@ -360,7 +358,8 @@ class Writer:
             beginning = EpochWriter(epoch, self.replica, self.acknowledgements, self.events)
             await beginning.begin()
             self.current, self._expects_until = beginning, Instant(0.0)
-            _LOG.info("accepting changes as primary of epoch %d", epoch)
+            if self._failed.are_over:
+                _LOG.info("accepting changes as primary of epoch %d", epoch)
         return self.current
 
     def _expect_role(self) -> None:
@@ -378,10 +377,19 @@ class Writer:
             self._work.set()
 
     def _stop_writing(self, why: str) -> None:
-        """Write no more until the epoch is begun anew."""
+        """Write no more until an epoch is begun anew."""
         if self.current is not None:
             _LOG.warning("not accepting changes: %s", why)
         self.current = None
+        self._failed.restart()
+
+    def _record_failure(self, error: MeridianError) -> None:
+        """Write no more until the epoch is begun anew; an outage is one line for each cause."""
+        if self._failed.record_failure(error, self.replica.position.revision):
+            _LOG.warning("not accepting changes: %s", error.message)
+        self.current = None
+        if isinstance(error, StoreUnavailable):
+            self.replica.commits.record_failed_append(error, self.permission.clock.now())
 
     def _refuse_unwritten(self, error: MeridianError, *, had_begun: bool) -> None:
         """Answer the proposals that were in no entry; also the others where no epoch had begun."""

@@ -58,10 +58,14 @@ class VotesCollected:
 
 @dataclass(frozen=True, slots=True)
 class PeerHeartbeat:
-    """The arrival of another master's heartbeat. It is no evidence of who is primary."""
+    """The arrival of another master's heartbeat. It is no evidence of who is primary.
+
+    *is_reluctant* says that it accepted no changes when it last was primary itself.
+    """
 
     node: NodeId
     could_take_over: bool
+    is_reluctant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""Tracks a planned change of primary, as both of its sides see it.
+"""Tracks how a holder hands its role over, as both sides see it.
+
+An operator orders it, or the holder is sick and another master is ready.
 
 The holder stops acting but goes on renewing, so that the lease is never free. Then one
 compare-and-set on its own last revision names the successor. The successor has prepared that record
@@ -20,7 +22,7 @@ from services.failover_monitor.core.timing import NEVER
 from shared.domain.ids import Epoch, Instant
 
 PATIENCE_SECONDS: Final = 5.0
-"""A paused holder resumes by itself after this time, if it was not resumed before."""
+"""A paused holder resumes by itself so long after its last grant, if it was not resumed before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Handover:
         self._until = NEVER
         self._resumes_at = NEVER
         self._successor: PreparedRecord | None = None
-        self._expected: set[int] = set()
+        self._expected: dict[int, str] = {}
         self._is_paused = False
         self._call_at = NEVER
 
@@ -57,15 +59,18 @@ class Handover:
         """Note that a call to the key begins: no other is due out of turn."""
         self._call_at = NEVER
 
-    def prepare(self, now: Instant) -> PreparedRecord:
-        """Await a record of this process that the present holder will write."""
+    def prepare(self, now: Instant, why: str) -> PreparedRecord:
+        """Await a record of this process that the present holder will write.
+
+        *why* is what is wrong with the holder; empty when an operator ordered it.
+        """
         n = self._lease.await_record(now)
-        self._expected.add(n)
+        self._expected[n] = why
         return PreparedRecord(self._lease.holder, n)
 
-    def is_planned(self, n: int) -> bool:
-        """Say whether record *n* of this process was prepared for another master to write."""
-        return n in self._expected
+    def why_prepared(self, n: int) -> str | None:
+        """Return why another master was to write record *n*; None when it was not to."""
+        return self._expected.get(n)
 
     def expect_role(self, now: Instant) -> None:
         """Read the key at once: the holder reports that it named this master."""
@@ -74,7 +79,8 @@ class Handover:
     def pause(self, now: Instant) -> tuple[Grant, ...]:
         """Stop acting, and keep the lease."""
         assert self._lease.is_valid(now), "only who acts can stop"
-        self._is_paused, self._until, self._resumes_at = True, _after(now), NEVER
+        self._is_paused, self._resumes_at = True, NEVER
+        self._until = _after(self._lease.valid_until)
         self._successor = None
         return (Grant(self._lease.epoch, self._lease.valid_until, paused=True),)
 

@@ -17,7 +17,6 @@ this master stops acting in time by itself.
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from services.failover_monitor.core.config_watch import ConfigWatch
 from services.failover_monitor.core.effects import (
     CheckHealth,
     CollectVotes,
@@ -35,6 +34,7 @@ from services.failover_monitor.core.facts import (
     VotesCollected,
     WriteFailure,
 )
+from services.failover_monitor.core.fitness import Fitness
 from services.failover_monitor.core.handover import Handover, PreparedRecord
 from services.failover_monitor.core.health import NOT_CHECKED, HealthReport
 from services.failover_monitor.core.key_calls import KeyCalls
@@ -42,6 +42,7 @@ from services.failover_monitor.core.lease import Lease
 from services.failover_monitor.core.observer import Observer
 from services.failover_monitor.core.promise_requester import PromiseRequester
 from services.failover_monitor.core.promise_voter import PromiseVoter
+from services.failover_monitor.core.ready_masters import ReadyMasters
 from services.failover_monitor.core.record import Holder, KeyState
 from services.failover_monitor.core.role import Role
 from services.failover_monitor.core.timing import NEVER, Timing
@@ -56,8 +57,10 @@ class MonitorStatus:
     """This master's knowledge of its role at one moment.
 
     *epoch* is the one that it acts in, or the largest that it has seen. *holder* is the master that
-    the key named when it was last read. *reasons* say why it would not take over; empty when it
-    would. *health* is the last health report.
+    the key named when it was last read. *reasons* say why it would not take over, or what is wrong
+    with a primary; empty when all is well. *health* is the last health report. *faults* are what
+    makes a primary unfit for its role; *successor* is the master to hand it to at once, if any.
+    A master *is_reluctant* that accepted no changes when it last was primary.
     """
 
     is_primary: bool
@@ -66,6 +69,9 @@ class MonitorStatus:
     could_take_over: bool
     reasons: tuple[str, ...]
     health: HealthReport
+    faults: tuple[str, ...] = ()
+    successor: NodeId | None = None
+    is_reluctant: bool = False
 
 
 class Monitor:
@@ -74,10 +80,11 @@ class Monitor:
     def __init__(self, holder: Holder, timing: Timing, head_start_seconds: float = 0.0) -> None:
         self._calls = KeyCalls(timing)
         self._observer = Observer(holder.node, timing, head_start_seconds)
-        self._config = ConfigWatch(timing)
+        self._fitness = Fitness(timing)
+        self._ready = ReadyMasters(timing)
         self._lease = Lease(holder, timing)
         self._handover = Handover(self._lease)
-        self._role = Role(self._lease, self._handover, self._config)
+        self._role = Role(self._lease, self._handover, self._fitness, self._ready, timing)
         self._requester = PromiseRequester(holder, timing)
         self._voter = PromiseVoter(self._lease, self._role, self._observer, timing)
         self._health = NOT_CHECKED
@@ -103,15 +110,16 @@ class Monitor:
             could_take_over=not self._lease.is_held and not reasons,
             reasons=reasons,
             health=self._health,
+            faults=self._role.faults(now),
+            successor=self._role.successor(now),
+            is_reluctant=self._fitness.is_reluctant(now),
         )
 
     def describe(self) -> str:
         """Write one line for logs and transcripts."""
-        lease, key, config = self._lease.describe(), self._observer.describe(), self._config
-        return (
-            f"lease {lease}; key {key}; {config.describe()}; "
-            f"largest epoch {self._role.largest_epoch}"
-        )
+        parts = (self._observer, self._fitness, self._ready)
+        known = "; ".join(part.describe() for part in parts)
+        return f"lease {self._lease.describe()}; key {known}; largest {self._role.largest_epoch}"
 
     def deadline(self) -> Instant | None:
         """Return when `tick` has something to do; None while every answer is awaited."""
@@ -144,8 +152,8 @@ class Monitor:
                 return self._record_health(report, now)
             case VotesCollected():
                 return self._count_votes(fact, now)
-            case PeerHeartbeat(node, could_take_over):
-                self._config.record_peer(node, now, could_take_over=could_take_over)
+            case PeerHeartbeat(node, could, is_reluctant):
+                self._ready.record(node, now, could_take_over=could, is_reluctant=is_reluctant)
                 return NOTHING
             case SuccessorNamed():
                 self._handover.expect_role(now)
@@ -157,12 +165,16 @@ class Monitor:
         """Vote on a primary's request; *can_write* is whether a write since then succeeded."""
         return self._voter.vote(terms, now, can_write=can_write)
 
-    def prepare(self, now: Instant) -> PreparedRecord:
-        """Await the role: the holder may write the returned record for this process."""
-        return self._handover.prepare(now)
+    def prepare(self, now: Instant, why: str = "") -> PreparedRecord:
+        """Await the role: the holder may write the returned record for this process.
+
+        *why* is what is wrong with the holder; empty when an operator ordered the change.
+        """
+        return self._handover.prepare(now, why)
 
     def pause(self, now: Instant) -> tuple[Grant, ...]:
         """Stop acting as primary, but keep the lease."""
+        self._fitness.end_role(now)
         return self._handover.pause(now)
 
     def name_successor(self, successor: PreparedRecord, now: Instant) -> bool:
@@ -199,8 +211,10 @@ class Monitor:
         return self._record_key(KeyState(call.record, outcome), now)
 
     def _record_health(self, report: HealthReport, now: Instant) -> tuple[Effect, ...]:
-        self._is_checking, self._health = False, report
-        self._config.record_commit(report.pulse)
+        self._is_checking = False
+        held = self._lease.epoch if self._lease.is_held else None
+        self._fitness.record(report.proofs, held, now)
+        self._health = report.with_faults(self._fitness.candidate_faults(now))
         return self._role.learn_epoch(report.epoch, now) + self._consider(now)
 
     def _count_votes(self, collected: VotesCollected, now: Instant) -> tuple[Effect, ...]:

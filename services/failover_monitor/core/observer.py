@@ -89,7 +89,7 @@ class Observer:
         """
         record = None if self._key is None else self._key.record
         is_own = record is None or record.holder == self._node
-        return report.failed_checks if is_own else report.failed_checks + report.vetoes
+        return report.failed_checks if is_own else report.obstacles
 
     def describe(self) -> str:
         """Write one line for logs and transcripts."""

@@ -8,7 +8,6 @@ it, and announces nothing. Junk in the key ends no role that is valid: the holde
 
 from typing import Final
 
-from services.failover_monitor.core.config_watch import ConfigWatch
 from services.failover_monitor.core.effects import (
     Effect,
     Grant,
@@ -16,9 +15,12 @@ from services.failover_monitor.core.effects import (
     RoleLost,
     WriteLease,
 )
+from services.failover_monitor.core.fitness import Fitness, ServiceFault, first_since
 from services.failover_monitor.core.handover import Handover
 from services.failover_monitor.core.lease import Lease
+from services.failover_monitor.core.ready_masters import ReadyMasters
 from services.failover_monitor.core.record import KeyState, LeaseRecord, are_of_one_bucket
+from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 
 NOTHING: Final[tuple[Effect, ...]] = ()
@@ -27,10 +29,19 @@ NOTHING: Final[tuple[Effect, ...]] = ()
 class Role:
     """The role of this process, from the acquired lease to its end."""
 
-    def __init__(self, lease: Lease, handover: Handover, config: ConfigWatch) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        handover: Handover,
+        fitness: Fitness,
+        ready: ReadyMasters,
+        timing: Timing,
+    ) -> None:
         self._lease = lease
         self._handover = handover
-        self._config = config
+        self._fitness = fitness
+        self._ready = ready
+        self._timing = timing
         self._largest = Epoch(0)
         self._acts_from = Instant(0.0)
         self._promised_to: NodeId | None = None
@@ -52,10 +63,16 @@ class Role:
         return self.has_begun and self._lease.is_valid(now) and not self._handover.is_paused
 
     def may_renew(self, now: Instant) -> bool:
-        """Say whether config commits, or no other master could do better."""
-        return self._config.is_committing(min(now, self._lease.valid_until)) or not (
-            self._config.has_ready_peer(now)
-        )
+        """Say whether this master is fit, or nobody else is, or it still tries to hand over."""
+        successor, faults = self._find_successor(now), self._faults(now)
+        if successor is None:
+            return True
+        begun = max(first_since(faults), self._ready.counts_from(successor))
+        return now < begun + self._timing.store_timeout_seconds
+
+    def successor(self, now: Instant) -> NodeId | None:
+        """Return the master to hand the role to at once: it is ready, and this one is not fit."""
+        return self._find_successor(now) if self.is_acting(now) else None
 
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """List the faults of this role; of a master without one, what it has promised."""
@@ -67,10 +84,16 @@ class Role:
             return ("its lease ran out and is not renewed yet",)
         if self._handover.is_paused:
             return ("it is handing its role over",)
-        if not self.may_renew(now):
-            return ("its config service commits nothing",)
+        faults = self.faults(now)
         extended = ("the lease cannot be written: it acts on the other masters' promises",)
-        return extended if self._lease.is_extended(now) else ()
+        return (*faults, *extended) if self._lease.is_extended(now) else faults
+
+    def faults(self, now: Instant) -> tuple[str, ...]:
+        """List what makes a holder unfit for its role, and why it keeps it all the same."""
+        faults = tuple(fault.text for fault in self._faults(now))
+        if faults and self._find_successor(now) is None:
+            return (*faults, "no other master is ready to take the role")
+        return faults
 
     def defer_acting(self, until: Instant, promised_to: NodeId) -> None:
         """Act no sooner than *until*, however this master gets the lease."""
@@ -141,12 +164,15 @@ class Role:
         was_held, was_until = self._lease.is_held, self._lease.valid_until
         sent_at = self._lease.confirm(record, revision)
         if not was_held or sent_at > was_until:
-            self._config.restart(sent_at)
+            self._fitness.restart(sent_at)
         if not was_held:
-            self._is_planned = self._handover.is_planned(record.n)
-            cause = _cause(previous, record.epoch, is_planned=self._is_planned)
+            why = self._handover.why_prepared(record.n)
+            self._is_planned = why == ""
+            cause = _cause(previous, record.epoch, why)
             self._unannounced = RoleAcquired(record.epoch, previous, cause)
         elif self._unannounced is None:
+            if self._handover.is_paused:
+                self._fitness.excuse(now)
             self._handover.record_renewal(sent_at)
             return (self._grant(),)
         return self._begin(now)
@@ -158,6 +184,20 @@ class Role:
             return NOTHING
         self._unannounced = None
         return (acquired, self._grant())
+
+    def _find_successor(self, now: Instant) -> NodeId | None:
+        """Find who could do better; a fault that no proof shows may be the reluctant one's, too."""
+        faults = self._faults(now)
+        if not faults:
+            return None
+        is_proven = not all(fault.is_unproven for fault in faults)
+        return self._ready.successor(now, also_reluctant=is_proven)
+
+    def _faults(self, now: Instant) -> tuple[ServiceFault, ...]:
+        """Judge the services of a holder as of the last moment at which they had a grant."""
+        if not self._lease.is_held:
+            return ()
+        return self._fitness.holder_faults(min(now, self._lease.valid_until))
 
     def _grant(self) -> Grant:
         lease, paused = self._lease, self._handover.is_paused
@@ -171,6 +211,7 @@ class Role:
         if not self._lease.is_held:
             return NOTHING
         was_announced, self._unannounced = self._unannounced is None, None
+        self._fitness.end_role(min(now, self._lease.valid_until))
         self._lease.end(now)
         self._handover.clear()
         assert not self._lease.is_valid(now), "an ended role is over"
@@ -180,7 +221,10 @@ class Role:
         return (lost, Grant(self._largest, now)) if self._largest > lost.epoch else (lost,)
 
 
-def _cause(previous: NodeId | None, epoch: Epoch, *, is_planned: bool) -> str:
-    if previous is not None:
-        return f"{previous} {'handed its role over' if is_planned else 'did not renew its lease'}"
-    return "the site starts" if epoch == 1 else "the lease named nobody"
+def _cause(previous: NodeId | None, epoch: Epoch, why: str | None) -> str:
+    """Say why a role begins; *why* is what the last holder said when it handed its role over."""
+    if previous is None:
+        return "the site starts" if epoch == 1 else "the lease named nobody"
+    if why is None:
+        return f"{previous} did not renew its lease"
+    return f"{previous} handed its role over{f': {why}' if why else ''}"

@@ -7,27 +7,19 @@ machines differ. A timing without a margin, or one in which a single lost renewa
 role, is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from shared.domain.ids import Instant
+from shared.domain.timing import LEASE_TIMINGS, LeaseTiming
 
 NEVER: Final = Instant(float("inf"))
 """The time of what is not due."""
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """A preset: how often the lease is renewed, how long it lasts, and what clocks may differ."""
-
-    renew_seconds: float
-    """The holder renews its lease this often."""
-
-    ttl_seconds: float
-    """The lease lasts this long without a renewal."""
-
-    margin_seconds: float
-    """The holder stops this much before the end of the ttl, an observer waits this much longer."""
+class Timing(LeaseTiming):
+    """A preset: the lease's three numbers, and how often a master looks at the rest."""
 
     heartbeat_seconds: float
     """A master publishes its heartbeat and checks its health this often."""
@@ -88,32 +80,22 @@ class Timing:
     @property
     def store_timeout_seconds(self) -> float:
         """Return how long config may commit nothing while another master could take over."""
-        return 3 * self.ttl_seconds
+        return 2 * self.ttl_seconds
+
+
+def _preset(name: str, *, heartbeat_seconds: float, leaders_seconds: float) -> Timing:
+    """Add a master's own numbers to those that the cluster shares under *name*."""
+    return Timing(
+        **asdict(LEASE_TIMINGS[name]),
+        heartbeat_seconds=heartbeat_seconds,
+        leaders_seconds=leaders_seconds,
+    )
 
 
 PRESETS: Final = {
-    # For processes on one machine: tests and the demo.
-    "local": Timing(
-        renew_seconds=0.25,  # four renewals a second
-        ttl_seconds=1.5,  # a takeover begins 1.65 s after the last renewal
-        margin_seconds=0.15,  # clocks may run apart by a fifth
-        heartbeat_seconds=0.5,  # two heartbeats a second
-        leaders_seconds=2.0,  # every two seconds, so that a demo shows it
-    ),
-    # For machines in one building or data centre.
-    "lan": Timing(
-        renew_seconds=0.5,  # two renewals a second
-        ttl_seconds=3.0,  # a takeover begins 3.4 s after the last renewal
-        margin_seconds=0.4,  # clocks may run apart by three tenths
-        heartbeat_seconds=0.5,  # two heartbeats a second
-        leaders_seconds=10.0,  # an election costs more than a leader in the wrong place
-    ),
-    # For machines in several regions.
-    "wan": Timing(
-        renew_seconds=1.0,  # one renewal a second
-        ttl_seconds=6.0,  # a takeover begins 6.8 s after the last renewal
-        margin_seconds=0.8,  # clocks may run apart by three tenths
-        heartbeat_seconds=1.0,  # one heartbeat a second
-        leaders_seconds=10.0,  # an election costs more than a leader in the wrong place
-    ),
+    # Two heartbeats a second; the leaders every two seconds, so that a demo shows it.
+    "local": _preset("local", heartbeat_seconds=0.5, leaders_seconds=2.0),
+    # An election costs more than a leader in the wrong place.
+    "lan": _preset("lan", heartbeat_seconds=0.5, leaders_seconds=10.0),
+    "wan": _preset("wan", heartbeat_seconds=1.0, leaders_seconds=10.0),
 }

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from services.failover_monitor.core.fitness import Proof
 from services.failover_monitor.core.health import AUTOMATIC_OFF, HealthReport
 from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.database import STORE_SECONDS, ReadsState
@@ -25,7 +26,7 @@ from shared.documents.site import Failover, SiteDocument
 from shared.domain.errors import MeridianError
 from shared.domain.ids import Epoch, LogGeneration, NodeId
 from shared.domain.log import LogEntry, LogPosition, ReplicationMode, StoredEntry
-from shared.persistence.master_state import Pulse, State
+from shared.persistence.master_state import State
 
 LOG_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 1.0
@@ -33,10 +34,10 @@ PROBE_PORT: Final = 443
 """The port of a probe target that names none; there a refused connection counts as reached."""
 
 
-class Store(ReadsState, Protocol):
-    """Reads what the check needs from the own database."""
+class CollectsProofs(Protocol):
+    """Keeps the last proof of each service of this master."""
 
-    async def last_pulse(self) -> Pulse | None: ...
+    def proofs(self) -> tuple[Proof, ...]: ...
 
 
 class LogTail(LogReader, Protocol):
@@ -53,7 +54,6 @@ class StoreFindings:
     position: LogPosition | None = None
     mode: ReplicationMode | None = None
     settings: Failover = field(default_factory=Failover)
-    pulse: Pulse | None = None
     failed_checks: tuple[str, ...] = ()
     vetoes: tuple[str, ...] = ()
 
@@ -72,14 +72,14 @@ class HealthCheck:
     def __init__(
         self,
         node: NodeId,
-        boot_id: str,
-        store: Store,
+        proofs: CollectsProofs,
+        store: ReadsState,
         log: LogTail,
         trust: TrustStore,
         versions: OtherReleases,
     ) -> None:
-        """Check the master *node*; *boot_id* names this boot of its kernel."""
-        self._node, self._boot_id = node, boot_id
+        """Check the master *node*."""
+        self._node, self._proofs = node, proofs
         self._versions = versions
         self._store = store
         self._log = log
@@ -88,12 +88,12 @@ class HealthCheck:
         self._settings = Failover()
 
     async def check(self) -> HealthReport:
-        """Check everything that a takeover depends on, and read config's last pulse."""
+        """Check everything that a takeover depends on."""
         store = await self._check_store()
         log, unreachable = await asyncio.gather(
             self._check_log(store.position), _probe_targets(store.settings.probe_targets)
         )
-        pulse, position = store.pulse, store.position
+        position = store.position
         vetoes = (*store.vetoes, *_setting_vetoes(store.settings), *unreachable)
         return HealthReport(
             failed_checks=store.failed_checks + log.failed_checks,
@@ -102,7 +102,7 @@ class HealthCheck:
             revision=None if position is None else position.revision,
             log_generation=None if position is None else position.log_generation,
             is_attached=store.mode is ReplicationMode.SYNCHRONOUS,
-            pulse=None if pulse is None or pulse.boot_id != self._boot_id else pulse.at,
+            proofs=self._proofs.proofs(),
         )
 
     async def _check_store(self) -> StoreFindings:
@@ -114,7 +114,6 @@ class HealthCheck:
                 if position is None:
                     return StoreFindings(failed_checks=("its database belongs to no cluster yet",))
                 findings = replace(findings, position=position)
-                findings = replace(findings, pulse=await self._store.last_pulse())
                 state = await self._store.read(("site",))
                 settings = self._failover_settings(state)
                 findings = replace(findings, mode=state.mode, settings=settings)

@@ -61,6 +61,7 @@ class HeartbeatSender:
             epoch=status.epoch,
             applied_revision=status.health.revision,
             could_take_over=status.could_take_over,
+            reluctant=status.is_reluctant,
             reasons=status.reasons,
             services=process.read_restarts(self._clock.unix_ms()),
             log_servers=self._log_servers.states,

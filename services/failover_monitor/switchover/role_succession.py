@@ -25,6 +25,12 @@ class ReadsPosition(Protocol):
     async def read_position(self) -> LogPosition | None: ...
 
 
+class ProvesConfig(Protocol):
+    """Lets the own config commit."""
+
+    async def find_config_fault(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class RoleSuccession:
     """Prepares this master for the role, and assumes it when the lease names this master."""
@@ -33,15 +39,21 @@ class RoleSuccession:
     monitor: Monitor
     runner: MonitorRunner
     database: ReadsPosition
+    proofs: ProvesConfig
     key: NodeKey
     clock: Clock
 
     async def prepare(self, request: PrepareForRole) -> RoleReadiness:
-        """Report this master's position and obstacles; await the role from now on."""
+        """Report this master's position and obstacles; await the role from now on.
+
+        Where a sick primary asks, config commits once more: what is wrong there may be wrong here.
+        """
+        overruled = () if request.why else (AUTOMATIC_OFF,)
+        fault = await self.proofs.find_config_fault() if request.why else ""
         now = self.clock.now()
-        prepared = self.monitor.prepare(now)
+        prepared = self.monitor.prepare(now, request.why)
         position = await self.database.read_position()
-        reasons = self.monitor.status(now).reasons
+        reasons = (*self.monitor.status(now).reasons, *([fault] if fault else ()))
         ready = RoleReadiness(
             node=self.node,
             epoch=request.epoch,
@@ -49,7 +61,7 @@ class RoleSuccession:
             n=prepared.n,
             revision=Revision(0) if position is None else position.revision,
             hash="" if position is None else position.hash,
-            reasons=tuple(reason for reason in reasons if reason != AUTOMATIC_OFF),
+            reasons=tuple(reason for reason in reasons if reason not in overruled),
         )
         signature = self.key.sign(ready.readiness_bytes()).hex()
         return ready.model_copy(update={"signature": signature})

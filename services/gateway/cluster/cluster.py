@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.gateway.cluster.core.node_report import NodeReport, report_node
 from services.gateway.cluster.core.observed import Observed
+from services.gateway.cluster.core.survival import MasterFacts, SiteFacts
 from shared.domain.errors import NoPrimary
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
@@ -53,6 +54,25 @@ class Cluster:
         first = None if primary is None else primary.node
         masters = sorted(self.masters(), key=lambda node: (node != first, node))
         return LogQuorum(self.observed.log_servers(masters, timing, now))
+
+    def find_facts(self) -> SiteFacts:
+        """Return what is known of the masters that are not dead, and of the log's servers."""
+        primary = self.find_primary()
+        holder = None if primary is None else primary.node
+        known = (self._find_master(node, is_primary=node == holder) for node in self.masters())
+        return SiteFacts([each for each in known if each is not None], self.find_log_quorum())
+
+    def _find_master(self, node: NodeId, *, is_primary: bool) -> MasterFacts | None:
+        """Return what *node* reported; None when its monitor never spoke, or it is dead."""
+        report = self.report(node)
+        if report.role.acts_as is None:
+            return None
+        return MasterFacts(
+            node,
+            is_primary=is_primary,
+            could_take_over=bool(report.role.could_take_over),
+            reasons=report.role.reasons,
+        )
 
     def require_primary(self) -> PrimaryClaim:
         """Return the master that seems to be primary.

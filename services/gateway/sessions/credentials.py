@@ -12,6 +12,7 @@ from shared.api.sessions import SessionCredentials
 from shared.domain.ids import UnixMillis
 from shared.domain.node import Side
 from shared.events.session import SessionState
+from shared.runtime.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class CredentialsIssuer:
 
     accounts: Accounts
     gateways: GatewayUrls
+    clock: Clock
 
     def issue(self, state: SessionState, side: Side) -> SessionCredentials:
         """Issue the credentials of the end at *side*."""
@@ -28,6 +30,7 @@ class CredentialsIssuer:
             session=state.session,
             endpoint_token=self.accounts.endpoint_token(state.session, side, expires),
             expires_unix_ms=expires,
+            seconds_left=max(0.0, (expires - self.clock.unix_ms()) / 1000),
             gateways=tuple(self.gateways.all()),
             team=None if state.queued is None else state.queued.team,
             public_site=None if state.queued is None else state.queued.public_site,

@@ -239,6 +239,11 @@ class FollowerLoop:
             self.applier.events.emit(event)
 
 
+def fault_of(state: FollowerState) -> str:
+    """Return why a replica in *state* can never be the primary's; empty when it may be."""
+    return f"its replica is {state}" if state in STOPPED else ""
+
+
 def _state_change(
     node: NodeId, states: tuple[FollowerState, FollowerState], position: LogPosition, cause: str
 ) -> FollowerStateChanged:

@@ -4,6 +4,7 @@
 renamed, and the folder is synchronised too. It holds the site and its nodes, and no secret.
 """
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from services.replication.core.snapshot import Content, Snapshot, kinds_of
+from services.replication.core.work_record import WorkRecord
 from shared.crypto.nodekeys import NodeKey, verify, write_secret
 from shared.decoding.errors import Undecodable
 from shared.documents import Kind
@@ -31,10 +33,16 @@ from shared.domain.log import (
 from shared.domain.request import AnsweredRequest
 from shared.domain.snapshot import Chunk, Scope, SignedSnapshot
 from shared.persistence.master_state import MasterState, Part, Transaction
+from shared.runtime.clock import Clock
 
 SNAPSHOT_FILE: Final = "snapshot.json"
 DOCUMENTS_AT_A_TIME: Final = 500
 REQUESTS_AT_A_TIME: Final = 5_000
+IDLE_SECONDS: Final = 2.0
+"""A follower that reads the log looks into its database more often than this."""
+
+READ_SECONDS: Final = 1.0
+"""The time limit of a read that is made only to see whether the database answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +66,35 @@ class FollowerStore(Protocol):
 
 
 class MasterStore:
-    """A master's replica, in PostgreSQL."""
+    """A master's replica, in PostgreSQL; *record* says what became of each use of it."""
 
-    def __init__(self, state: MasterState) -> None:
+    def __init__(self, state: MasterState, clock: Clock) -> None:
         self._state = state
+        self._clock = clock
+        self.record = WorkRecord()
 
     async def position(self) -> LogPosition | None:
-        return await self._state.position()
+        with self.record.failures():
+            position = await self._state.position()
+        self.record.record_read(self._clock.now())
+        return position
 
     async def apply(self, stored: StoredEntry, sequence: Sequence) -> None:
         """Apply the entry, unless config was faster."""
-        async with self._state.transaction() as transaction:
-            await transaction.apply(stored, sequence)
+        with self.record.failures():
+            async with self._state.transaction() as transaction:
+                await transaction.apply(stored, sequence)
+        self.record.record_apply(self._clock.now())
 
     async def load(self, content: Content) -> None:
         """Replace everything by *content*, of which one chunk is in memory at a time."""
         assert content.scope is Scope.FULL, "a master loads everything"
-        async with self._state.transaction() as transaction:
-            await transaction.empty(content.position, content.mode)
-            for chunk in content.chunks():
-                await transaction.fill(chunk.documents, chunk.requests)
+        with self.record.failures():
+            async with self._state.transaction() as transaction:
+                await transaction.empty(content.position, content.mode)
+                for chunk in content.chunks():
+                    await transaction.fill(chunk.documents, chunk.requests)
+        self.record.record_apply(self._clock.now())
 
     async def snapshot(self) -> Snapshot:
         async with self._state.view() as view:
@@ -92,6 +109,19 @@ class MasterStore:
 
     async def nodes(self) -> tuple[Document, ...]:
         return (await self._state.read((Kind.NODE,))).documents
+
+    async def prove(self) -> WorkRecord:
+        """Return what is known of the database; it is read when it was not used for a while."""
+        if self._clock.now() - self.record.worked_at > IDLE_SECONDS:
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    await self.position()
+            except StoreUnavailable:
+                pass  # it is recorded
+            except TimeoutError:
+                limit = f"the database did not answer within {READ_SECONDS:g} s"
+                self.record.record_failure(StoreUnavailable(limit))
+        return self.record
 
 
 async def _parts(view: Transaction, scope: Scope) -> AsyncGenerator[Chunk]:

@@ -28,6 +28,8 @@ class FakeGateway:
     port: int = 0
     team: str | None = None
     closed: str | None = None
+    close_reason: str = "closed_by_endpoint"
+    seconds_left: float | None = None
     path_requests: int = 0
     first: int = 1
     probes: dict[str, Any] | None = None
@@ -35,6 +37,11 @@ class FakeGateway:
     joined_with: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     joined: set[Side] = field(default_factory=lambda: {Side.REPRESENTATIVE})
     channels: dict[WebSocket, Side] = field(default_factory=dict[WebSocket, Side])
+
+    @property
+    def expires_unix_ms(self) -> int:
+        """The end by the site's clock; it means little to an end whose clock shows another time."""
+        return 10**13
 
     @property
     def url(self) -> str:
@@ -45,7 +52,8 @@ class FakeGateway:
             "session": SESSION,
             "endpoint_token": f"token-of-{side}",
             "gateways": [self.url],
-            "expires_unix_ms": 10**13,
+            "expires_unix_ms": self.expires_unix_ms,
+            "seconds_left": self.seconds_left,
             "team": self.team,
         }
 
@@ -57,7 +65,7 @@ class FakeGateway:
         phase = "active" if len(self.joined) == len(Side) else "waiting"
         await _send(channel, type="state", phase=phase, ends=[str(end) for end in self.joined])
         if self.closed is not None:
-            await _send(channel, type="closed", reason="closed_by_endpoint", message=self.closed)
+            await _send(channel, type="closed", reason=self.close_reason, message=self.closed)
             await channel.close(4410, "closed")
         elif phase == "active":
             paths = [asdict(path) for path in self.relays.paths(side, self.first)]
@@ -69,6 +77,11 @@ class FakeGateway:
         if message["type"] == "close":
             self.closed = message["message"]
             await self.send_state_to_all()
+
+    async def close_session(self, reason: str, message: str) -> None:
+        """Close the session for both ends, as the site does."""
+        self.closed, self.close_reason = message, reason
+        await self.send_state_to_all()
 
     async def drop_channels(self) -> None:
         """Break every channel, as a gateway does that dies."""

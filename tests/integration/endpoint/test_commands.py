@@ -38,7 +38,7 @@ async def test_a_session_from_join_to_close(tmp_path: Path) -> None:
         assert [await each.exit_code() for each in (share, connect)] == [0, 0]
         assert here.gateway.closed == "closed by its user"
         assert [each["event"] for each in share.events] == [
-            *("joined", "paths", "secured", "connected", "stream_opened", "closed"),
+            *("joined", "lifetime", "paths", "secured", "connected", "stream_opened", "closed"),
         ]
 
 

@@ -121,7 +121,8 @@ async def test_a_session_that_ends_before_its_connection_is_an_error_on_standard
         share, connect = await both_ends(here, "--stdio")
         share.interrupt()
         complaint = await connect.complaint()
-        assert complaint.endswith("meridian: the session ended before the connection did\n")
+        words = f"session {SESSION} ended while 1 connection was open: closed by its user"
+        assert complaint.endswith(f"meridian: {words}\n")
         assert await connect.exit_code() == 1
 
 
@@ -252,3 +253,53 @@ async def test_several_listen_addresses_all_work(tmp_path: Path) -> None:
             async with asyncio.timeout(IN_TIME):
                 assert await reader.read() == b"%d" % port
             writer.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [("expired", "its lifetime is over"), ("closed_by_user", "closed by admin")],
+)
+async def test_a_session_that_ends_in_mid_transfer_is_an_error_at_both_ends(
+    tmp_path: Path, reason: str, message: str
+) -> None:
+    async with world(tmp_path) as here:
+        share, connect = await both_ends(here, "--listen", "127.0.0.1:0")
+        port = (await connect.event("listening"))["port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"half of it")
+        await reader.readexactly(10)
+        await here.gateway.close_session(reason, message)
+        for end in (share, connect):
+            words = f"session {SESSION} ended while 1 connection was open: {message}"
+            assert await end.complaint() == f"meridian: {words}\n"
+            assert await end.exit_code() == 1
+        writer.close()
+
+
+async def test_a_session_that_its_lifetime_ends_between_transfers_ends_well(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        ends = await both_ends(here, "--listen", "127.0.0.1:0")
+        await here.gateway.close_session("expired", "its lifetime is over")
+        for end in ends:
+            assert (await end.event("closed"))["message"] == "its lifetime is over"
+            assert await end.exit_code() == 0
+
+
+async def test_a_session_says_when_it_ends_and_warns_before_beside_the_data(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.gateway.seconds_left = 61.5
+        share = await here.programs.share(here.echo, "--yes")
+        lifetime = await share.event("lifetime")
+        assert 55 < lifetime["seconds_left"] <= 62
+        assert set(lifetime) == {"event", "at", "left", "seconds_left"}
+        assert lifetime["left"].startswith(("1 min", "5"))
+
+        connect = await here.programs.connect("--stdio")
+        warning = await share.event("ends_soon")
+        assert warning["seconds_left"] <= 60
+        assert connect.process.stdin is not None
+        connect.process.stdin.write(b"echo")
+        connect.process.stdin.close()
+        output, errors = await connect.process.communicate()
+        assert output == b"echo", "nothing else is among the data"
+        assert b'"lifetime"' in errors

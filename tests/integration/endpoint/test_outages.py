@@ -59,7 +59,15 @@ async def test_connect_waits_for_the_customer_and_is_ready_when_bytes_can_flow(
         await here.programs.share(here.echo, "--yes")
         port = (await connect.event("listening"))["port"]
         assert [each["event"] for each in connect.events] == [
-            *("joined", "waiting_for_customer", "paths", "secured", "connected", "listening")
+            *(
+                "joined",
+                "waiting_for_customer",
+                "lifetime",
+                "paths",
+                "secured",
+                "connected",
+                "listening",
+            )
         ]
         assert await echoed(port, b"at once") == b"at once"
 

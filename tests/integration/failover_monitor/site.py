@@ -1,11 +1,10 @@
 # pyright: reportUnknownMemberType=false
 """Two masters as far as the failover monitor needs them: servers, keys, databases, log and lease.
 
-In place of config, `Commits` writes a pulse for every grant that it hears.
+In place of config, replication and gateway, `ProvingServices` answers the monitors' questions.
 """
 
 import asyncio
-import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -21,17 +20,19 @@ from nats.js.api import KeyValueConfig, StorageType
 from nats.js.errors import KeyValueError
 
 from shared.clusterlog.log import ClusterLog, LogConflict
+from shared.crypto.nodekeys import TRUST_FILE, TrustStore
 from shared.domain.errors import LogUnavailable
-from shared.domain.ids import ClusterId, Epoch, Instant, LogGeneration
-from shared.persistence.master_state import MasterState, Pulse
+from shared.domain.ids import ClusterId, LogGeneration
+from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
-from shared.runtime.clock import SystemClock, kernel_boot_id
+from shared.runtime.clock import SystemClock
 from stack import binaries, folder, founding, layout, nats, postgres
 from stack.layout import Layout
 from stack.ports import HOST, reserve
 from stack.process_group import ProcessGroup
 from stack.processes import ForkServerClient
 from stack.servers import start_servers, wait_for_brokers, wait_for_databases
+from tests.integration.failover_monitor.proving import ProvingServices
 
 MONITOR = "failover_monitor"
 GENERATION = LogGeneration(1)
@@ -58,7 +59,13 @@ class Masters:
     system: Client
     grants: list[Heard] = field(default_factory=list[Heard])
     heartbeats: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-    deaf: set[str] = field(default_factory=set[str])
+    services: ProvingServices | None = None
+
+    @property
+    def deaf(self) -> set[str]:
+        """The nodes whose services answer nothing."""
+        assert self.services is not None, "they were started with the site"
+        return self.services.deaf
 
     async def start(self, node: str) -> None:
         await self.processes.start(self.processes.layout.node(node), MONITOR)
@@ -86,11 +93,11 @@ class Masters:
         body = json.loads(message.data)
         now = SystemClock().now()
         node, epoch = body["node"], body["epoch"]
+        if body["paused"]:
+            return  # whoever hears it stops
         self.grants.append(Heard(node, epoch, body["valid_until"], now))
-        if node not in self.deaf:
-            pulse = Pulse(Epoch(epoch), kernel_boot_id(), Instant(now))
-            with contextlib.suppress(Exception):
-                await MasterState(self.databases[node]).record_pulse(pulse)
+        if self.services is not None:
+            self.services.epochs[node] = epoch
 
     async def on_heartbeat(self, message: Msg) -> None:
         body = json.loads(message.data)
@@ -173,6 +180,9 @@ async def listening(processes: ProcessGroup) -> AsyncGenerator[Masters]:
     system = await connect(plan, nats.SYSTEM_USER, "witness", "bravo")
     try:
         site = Masters(processes, await found(plan, client), client, system)
+        trust = TrustStore.load(plan.node_folder(plan.masters[0].name) / TRUST_FILE)
+        psk = plan.secret("psk").read_text().strip()
+        site.services = await ProvingServices.start(client, trust, psk)
         await client.subscribe("meridian.failover.*.grant", cb=site.on_grant)
         await client.subscribe("meridian.node.*.heartbeat", cb=site.on_heartbeat)
         yield site

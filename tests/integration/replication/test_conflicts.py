@@ -126,7 +126,7 @@ async def test_what_it_had_alone_is_kept_before_a_snapshot_takes_its_place(place
     await place.part(put("node", "berlin", node()), put("node", "tokyo", node()))
     await place.keep()
     snapshot = Snapshot(EntryWriter().position, ReplicationMode.SYNCHRONOUS, (), scope=Scope.FULL)
-    await MasterStore(place.state).load(snapshot)
+    await MasterStore(place.state, SystemClock()).load(snapshot)
 
     (line,) = (await place.archive.list()).conflicts
     assert (line.ancestor, line.revision, line.count, line.resolution) == (1, 3, 2, "")

@@ -20,6 +20,7 @@ from shared.messaging.connection import jetstream_of
 from shared.messaging.streams import ensure_streams
 from shared.persistence.master_state import MasterState
 from shared.persistence.pool import Database
+from shared.runtime.clock import SystemClock
 from tests.integration.entries import ALPHA, CLUSTER, GENERATION, EntryWriter, node, put
 from tests.integration.replication.test_exchange import Answers
 from tests.integration.servers import NatsServer
@@ -71,7 +72,7 @@ async def test_ten_thousand_nodes_and_their_requests_arrive_as_they_were(
         await filled(source, entry_writer)
         raw = await log_first(source)
         await jetstream_of(client).publish(f"meridian.log.{GENERATION}.entry", raw)
-        stores = MasterStore(MasterState(source)), MasterStore(MasterState(target))
+        stores = tuple(MasterStore(MasterState(each), SystemClock()) for each in (source, target))
         await MasterState(target).found(CLUSTER, GENERATION)
         sender, receiver = (
             SnapshotExchange(

@@ -6,9 +6,11 @@ so a transcript always has the same output.
 
 from typing import Final
 
+from services.failover_monitor.core.fitness import CONFIG
 from shared.domain.ids import NodeId
 from tests.simulation.failover.master import Master
 from tests.simulation.failover.scenario import new_world, purge, put_copy, put_junk
+from tests.simulation.failover.services import Sickness
 from tests.simulation.failover.switch import switch_over
 
 SEED: Final = 4
@@ -76,7 +78,12 @@ class FailoverRunner:
         self._world.bucket.is_down = how == "down"
 
     def on_config(self, node: str, how: str) -> None:
-        self._master(node).config_commits = how == "works"
+        services = self._master(node).services
+        if how == "works":
+            services.heal_all()
+        else:
+            sickness = Sickness(how)
+            services.fall_sick(CONFIG, sickness, self._master(node).clock(self._world.now))
 
     def on_switchover(self) -> None:
         switch_over(self._world)

@@ -19,6 +19,11 @@ class FaultPlan:
     is_fault_free: bool = field(init=False)
     """Nothing is lost, and messages take no time: most of a scenario's time passes like this."""
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether every message arrives, soon and once."""
+        return not any((self.lost, self.late, self.stale, self.repeated)) and self.delay <= 0.02
+
     def __post_init__(self) -> None:
         bad = (self.lost, self.late, self.stale, self.repeated, self.delay)
         object.__setattr__(self, "is_fault_free", not any(bad))
@@ -43,5 +48,6 @@ class Flaws:
     copies_count: bool = False
     duplicate_is_success: bool = False
     grant_counts_from_arrival: bool = False
+    handing_over_does_not_wait_for_grants: bool = False
     handover_does_not_wait_for_config: bool = False
     silent_masters_need_not_promise: bool = False

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from services.failover_monitor.core.monitor import Monitor
 from shared.domain.ids import Instant, NodeId
+from tests.simulation.failover.services import Services
 
 
 @dataclass(eq=False)
@@ -13,6 +14,7 @@ class Master:
     node: NodeId
     offset: float
     rate: float
+    services: Services
     lives: int = 0
     instance: str = ""
     """The name of the monitor's process."""
@@ -22,9 +24,10 @@ class Master:
     is_up: bool = False
     mute: bool = False
     deaf: bool = False
-    config_commits: bool = True
     fit: bool = True
-    pulse: Instant | None = None
+    hands_over: str = ""
+    """The monitor's process whose shell is handing the role over."""
+
     tick_at: float | None = None
 
     @property

@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from services.failover_monitor.core.fitness import CONFIG, GATEWAY, REPLICATION
 from shared.domain.ids import NodeId
 from tests.simulation.failover.faults import (
     NO_FAULTS,
@@ -18,11 +19,13 @@ from tests.simulation.failover.faults import (
     random_fault_plan,
 )
 from tests.simulation.failover.promises import Promises
-from tests.simulation.failover.switch import switch_over
+from tests.simulation.failover.services import Sickness
+from tests.simulation.failover.switch import give_way, switch_over
 from tests.simulation.failover.world import NODES, World
 
 Fault = Callable[[World], None]
 
+SERVICES: Final = (CONFIG, CONFIG, REPLICATION, GATEWAY)
 SCENARIO_SECONDS: Final = 300.0
 QUIET_SECONDS: Final = (10.0, 60.0)
 BURST_SECONDS: Final = (5.0, 30.0)
@@ -49,6 +52,7 @@ def new_world(
     world = World(seed, preset, flaws)
     world.fault_plan = fault_plan
     world.ask_promises = Promises(world).ask
+    world.give_way = partial(give_way, world)
     for node in NODES:
         world.at(world.random.uniform(0, 1), world.start, node)
     return world
@@ -108,10 +112,23 @@ def _record_cut(world: World, node: NodeId) -> None:
     world.record(f"{node}: mute {master.mute}, deaf {master.deaf}")
 
 
-def stop_config(world: World, node: NodeId) -> None:
-    master = world.masters[node]
-    master.config_commits = not master.config_commits
-    world.record(f"{node}: config commits {master.config_commits}")
+def fall_sick(world: World, node: NodeId) -> None:
+    """A service of *node* falls sick, or is well again."""
+    master, service = world.masters[node], world.random.choice(SERVICES)
+    if service in master.services.sick:
+        master.services.heal(service)
+    else:
+        kinds = tuple(Sickness) if service == CONFIG else (Sickness.DEAD,)
+        sickness = world.random.choice(kinds)
+        master.services.fall_sick(service, sickness, master.clock(world.now))
+    world.record(f"{node}: {master.services.sick}")
+
+
+def slow_disk(world: World, node: NodeId) -> None:
+    """Each write of *node*'s config takes long, or is quick again."""
+    services = world.masters[node].services
+    services.write_seconds = 0.0 if services.write_seconds else world.random.uniform(0.1, 5)
+    world.record(f"{node}: writes take {services.write_seconds:.1f} s")
 
 
 def unfit(world: World, node: NodeId) -> None:
@@ -169,7 +186,7 @@ def hide(world: World) -> None:
 FAULTS: Final = (
     *(start_switchover, start_switchover),
     *(crash_or_start, start, freeze, suspend, elect, change_fault_plan),
-    *(cut_one_way, cut_one_way, cut_off, stop_config, unfit),
+    *(cut_one_way, cut_one_way, cut_off, fall_sick, fall_sick, slow_disk, unfit),
 )
 
 
@@ -179,7 +196,8 @@ def end_faults(world: World) -> None:
     world.fault_plan = NO_FAULTS
     world.bucket.hides, world.bucket.flooded_until = False, 0.0
     for node, master in world.masters.items():
-        master.mute, master.deaf, master.config_commits, master.fit = False, False, True, True
+        master.mute, master.deaf, master.fit = False, False, True
+        master.services.heal_all()
         if not master.is_up:
             world.start(node)
 

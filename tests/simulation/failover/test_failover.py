@@ -2,7 +2,9 @@
 
 import pytest
 
+from services.failover_monitor.core.fitness import CONFIG
 from tests.simulation.failover.scenario import new_world, play
+from tests.simulation.failover.services import Sickness
 from tests.simulation.failover.switch import switch_over
 from tests.simulation.failover.world import DRIFT, NODES
 
@@ -76,7 +78,8 @@ def test_a_primary_that_sleeps_for_long_wakes_as_a_backup(seed: int) -> None:
 def test_a_primary_whose_config_is_dead_gives_way_to_a_fit_backup(seed: int) -> None:
     world = new_world(seed)
     world.run(8)
-    world.masters[ALPHA].config_commits = False
+    alpha = world.masters[ALPHA]
+    alpha.services.fall_sick(CONFIG, Sickness.DEAD, alpha.clock(world.now))
     world.run(20)
     assert world.primaries() == [BRAVO]
 
@@ -87,7 +90,8 @@ def test_a_primary_whose_config_is_dead_stays_while_nobody_could_do_better(seed:
     world.run(6)
     world.masters[BRAVO].fit = False
     world.run(8)
-    world.masters[ALPHA].config_commits = False
+    alpha = world.masters[ALPHA]
+    alpha.services.fall_sick(CONFIG, Sickness.DEAD, alpha.clock(world.now))
     world.run(25)
     assert world.primaries() == [ALPHA]
 

@@ -40,6 +40,7 @@ from tests.simulation.failover.calls import LONGEST_DELAY_SECONDS, Call
 from tests.simulation.failover.faults import ELECTION_SECONDS, USUAL_FAULTS, Flaws
 from tests.simulation.failover.judge import Judge
 from tests.simulation.failover.master import Master
+from tests.simulation.failover.services import Services
 
 NODES: Final = (NodeId("alpha"), NodeId("bravo"))
 DRIFT: Final = 0.09
@@ -67,9 +68,11 @@ class World:
         self.acquired: list[RoleAcquired] = []
         self.lost: list[RoleLost] = []
         self.masters = {
-            node: Master(node, self.random.uniform(10, 1000), self._rate()) for node in NODES
+            node: Master(node, self.random.uniform(10, 1000), self._rate(), Services(self.random))
+            for node in NODES
         }
         self.judge = Judge(self)
+        self.give_way: Callable[[Master], None] = _nobody_gives_way
         self.ask_promises: Callable[[Master, CollectVotes], None] = _nobody_promises
         self.on_line: Callable[[str], None] | None = None
         """Called with each line of the transcript; None when no transcript is wanted."""
@@ -252,9 +255,8 @@ class World:
 
     def _found(self, master: Master) -> HealthReport:
         unfit = () if master.fit and not self.bucket.is_down else ("the log is silent",)
-        return HealthReport(
-            failed_checks=unfit, epoch=self.log_epoch, revision=ONE, pulse=master.pulse
-        )
+        proofs = master.services.proofs(master.clock(self.now))
+        return HealthReport(failed_checks=unfit, epoch=self.log_epoch, revision=ONE, proofs=proofs)
 
     def _was_checked(self, master: Master, checks: HealthReport) -> None:
         self.perform(master, master.monitor.step(HealthChecked(checks), master.clock(self.now)))
@@ -267,8 +269,7 @@ class World:
             end = self.now + self.timing.acting_seconds
         if end > self.now + MOMENT:
             self.judge.may_act(master.instance, grant.epoch, end)
-            if master.config_commits:
-                master.pulse = master.clock(self.now)
+            if master.services.commits:
                 self._begin(master, grant.epoch)
 
     def _begin(self, master: Master, epoch: Epoch) -> None:
@@ -276,35 +277,42 @@ class World:
         if epoch >= self.log_epoch:
             self.log_epoch = epoch
             self.judge.began(epoch, master.instance)
+            master.services.accepts_epoch = epoch
 
     def _beat_later(self, master: Master) -> None:
         when = self.event_queue.now + self.timing.heartbeat_seconds
         self.at(when, self.within, master, master.instance, self._beat, master)
 
     def _beat(self, master: Master) -> None:
-        could = master.monitor.status(master.clock(self.event_queue.now)).could_take_over
+        status = master.monitor.status(master.clock(self.event_queue.now))
+        if status.successor is not None and master.hands_over != master.instance:
+            self.give_way(master)
+        said = (master.node, status.could_take_over, status.is_reluctant)
         for other in self.masters.values():
             if other is not master and other.is_up and not (master.mute or other.deaf):
-                self._send_heartbeat(other, master.node, could=could)
+                self._send_heartbeat(other, PeerHeartbeat(*said))
         self._beat_later(master)
 
-    def _send_heartbeat(self, other: Master, node: NodeId, *, could: bool) -> None:
+    def _send_heartbeat(self, other: Master, heartbeat: PeerHeartbeat) -> None:
         if self.fault_plan.is_fault_free:
-            self.within(other, other.instance, self._hear, other, node, could)
+            self.within(other, other.instance, self._hear, other, heartbeat)
             return
         for _ in range(self.times()):
             if self.random.random() >= self.fault_plan.lost:
                 later, action = self.now + self.delay(), self._hear
-                args = other, other.instance, action, other, node, could
+                args = other, other.instance, action, other, heartbeat
                 self.at(later, self.within, *args)
 
-    def _hear(self, other: Master, node: NodeId, could: bool) -> None:
-        now = other.clock(self.event_queue.now)
-        other.monitor.step(PeerHeartbeat(node, could_take_over=could), now)
+    def _hear(self, other: Master, heartbeat: PeerHeartbeat) -> None:
+        other.monitor.step(heartbeat, other.clock(self.event_queue.now))
 
     def _rate(self) -> float:
         """Seconds of a clock in a second of true time: often as far off as may be."""
         return 1 + self.random.choice((-DRIFT, DRIFT, self.random.uniform(-DRIFT, DRIFT)))
+
+
+def _nobody_gives_way(_master: Master) -> None:
+    """A world without a shell that hands over the role of a sick master."""
 
 
 def _nobody_promises(_master: Master, _asking: CollectVotes) -> None:

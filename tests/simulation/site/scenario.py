@@ -20,7 +20,7 @@ from tests.simulation.failover.world import NODES, World
 from tests.simulation.site import repairs
 from tests.simulation.site.gateway import Gateway
 from tests.simulation.site.site import TRAFFIC, Site
-from tests.simulation.site.switch import switch_over
+from tests.simulation.site.switch import give_way, switch_over
 
 EVERYBODY: Final = (*NODES, TRAFFIC)
 STALE_SECONDS: Final = (1.0, 10.0)
@@ -36,6 +36,7 @@ def new_site(seed: int, preset: str = "local") -> Site:
     """Return a site whose nodes start within its first second."""
     site = Site(seed, preset)
     site.ask_promises = Promises(site).ask
+    site.give_way = partial(give_way, site)
     for node in NODES:
         site.at(site.random.uniform(0, 1), site.start, node)
     site.at(site.random.uniform(0, 1), site.start_services, TRAFFIC)
@@ -61,6 +62,18 @@ def lose_database(site: Site) -> None:
 
 def refuse_commits(site: Site) -> None:
     site.databases[site.random.choice(EVERYBODY)].refusals += site.random.randint(1, 3)
+
+
+def sicken_database(site: Site) -> None:
+    """A master's database refuses writes, waits for a lock or has a slow disk; or is well again."""
+    database = site.databases[site.random.choice(NODES)]
+    match site.random.randint(0, 2):
+        case 0:
+            database.writes_refused = "" if database.writes_refused else "the disk is full"
+        case 1:
+            database.is_locked = not database.is_locked
+        case _:
+            database.write_seconds = 0.0 if database.write_seconds else site.random.uniform(0.1, 5)
 
 
 def fill_disk(site: Site) -> None:
@@ -129,7 +142,7 @@ MONITOR_FAULTS: Final = (
 FAULTS: Final[tuple[Fault, ...]] = (
     *([monitor_fault] * 8),
     *(start_switchover, start_switchover, restart_services, crash_services, freeze_services),
-    *(lose_database, refuse_commits),
+    *(lose_database, refuse_commits, sicken_database, sicken_database),
     *(fill_disk, lose_appends, elect_log, elect_both, lose_log, forge, spoil_lease, set_clock),
 )
 
@@ -141,6 +154,7 @@ def end_faults(site: Site) -> None:
     for node in EVERYBODY:
         database = site.databases[node]
         database.is_down, database.refusals = False, 0
+        database.writes_refused, database.is_locked, database.write_seconds = "", False, 0.0
         if site.processes[node].is_dead:
             site.start_services(node)
 

@@ -17,6 +17,7 @@ from services.config.repair.positions import MasterPositions, PositionReporter
 from services.config.repair.promotion import Promoter
 from services.config.repair.rebuilding import Rebuilder
 from services.config.write.acknowledgements import Acknowledgements, BackupPositions
+from services.config.write.prover import Prover
 from services.config.write.replica import Replica, WritePermission
 from services.config.write.writer import Writer
 from services.replication.conflicts.archive import ConflictArchive
@@ -29,9 +30,10 @@ from services.replication.snapshots.chunk_cache import ChunkCache
 from services.replication.snapshots.exchange import SnapshotExchange
 from shared.clusterlog.log import EntrySigner
 from shared.crypto.nodekeys import NodeKey, TrustStore
-from shared.domain.errors import BadSignature, Unavailable
+from shared.domain.errors import BadSignature, LogUnavailable, Unavailable
 from shared.domain.ids import Instant, NodeId, Revision, UnixMillis
 from shared.domain.snapshot import Scope
+from shared.domain.timing import LEASE_TIMINGS
 from shared.events.config import PromoteAlone, ReadPosition, RebuildLog
 from shared.events.conflict import ReadConflict, ReadConflicts
 from shared.events.message import Event, Message, Request
@@ -135,6 +137,19 @@ class Outside:
     on_event: Callable[[Event], None]
     peers: Asks
     server: WiredServer
+    preset: str
+
+
+@dataclass(frozen=True)
+class MachineLink:
+    """Config's connection to the log, which is lost while its machine is cut off."""
+
+    process: Process
+
+    async def check_link(self, seconds: float) -> None:
+        del seconds
+        if self.process.master.is_cut_off:
+            raise LogUnavailable("no server answers")
 
 
 class Follows:
@@ -225,9 +240,13 @@ class Masters:
             )
         )
         self.repair = RepairHandlers(reporter, rebuilder, promoter)
+        self.prover = Prover(
+            *(self.writer, state, database, MachineLink(process), LEASE_TIMINGS[outside.preset])
+        )
         self.write = WriteHandlers(self.writer)
         self.read = ReadHandlers(self.writer, state)
         process.begin(self.writer.run())
+        process.begin(self.prover.run())
         self.follows = Follows(of, process, log, database, outside, Scope.FULL)
 
     async def answer(self, request: Request[Any]) -> Message:

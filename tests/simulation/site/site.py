@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from services.failover_monitor.core.effects import Effect, Grant
+from services.failover_monitor.core.fitness import CONFIG, GATEWAY, REPLICATION, Proof
 from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.check import HealthCheck
 from services.replication.core.snapshot import Snapshot
@@ -22,6 +23,7 @@ from shared.events.config import ProposeChanges
 from shared.events.conflict import ConflictKept
 from shared.events.failover import MasterGranted
 from shared.events.message import Event
+from shared.events.proof import ServiceProof
 from shared.events.replication import (
     FollowerProgressed,
     FollowerState,
@@ -34,6 +36,7 @@ from tests.fakes.log_servers import LogServers
 from tests.fakes.masters import first_changes
 from tests.integration.entries import EntryWriter
 from tests.simulation.failover.master import Master
+from tests.simulation.failover.services import Services
 from tests.simulation.failover.world import MOMENT, NODES, NOTHING, World
 from tests.simulation.site.database import Database
 from tests.simulation.site.keys import CheapKey, CheapTrust
@@ -49,6 +52,25 @@ GENERATION: Final = LogGeneration(1)
 Work = Callable[..., Coroutine[Any, Any, Any]]
 KEYS: Final = {node: CheapKey(node) for node in (*NODES, TRAFFIC)}
 PINNED: Final = {node: KEYS[node].public_b64 for node in NODES}
+
+
+class SiteProofs:
+    """The proofs of *node*'s services as its monitor has them: its gateway always answers."""
+
+    def __init__(self, site: "Site", node: NodeId) -> None:
+        self._site = site
+        self._node = node
+        self._proofs: tuple[Proof, ...] = ()
+
+    def proofs(self) -> tuple[Proof, ...]:
+        """The last answers; what does not answer now is as it was."""
+        site, now = self._site, self._site.masters[self._node].clock(self._site.now)
+        answer = site.proves(self._node)
+        if answer is not None:
+            about = (answer.worked_at, answer.refusals, answer.cause, answer.epoch)
+            others = (Proof(service, now, now) for service in (REPLICATION, GATEWAY))
+            self._proofs = (Proof(CONFIG, now, *about), *others)
+        return self._proofs
 
 
 class Site(World):
@@ -67,8 +89,9 @@ class Site(World):
         self.servers = LogServers(self.ledger.came)
         self.databases = {node: Database(node, self.ledger.committed) for node in (*NODES, TRAFFIC)}
         self.services: dict[NodeId, Masters] = {}
-        self.traffic_node = Master(TRAFFIC, self.random.uniform(10, 1000), self._rate())
-        self.gateway_node = Master(NodeId("gateway"), 0.0, 1.0)
+        idle = Services(self.random)
+        self.traffic_node = Master(TRAFFIC, self.random.uniform(10, 1000), self._rate(), idle)
+        self.gateway_node = Master(NodeId("gateway"), 0.0, 1.0, idle)
         self.follows: Follows | None = None
         self.set_by_seconds: dict[NodeId, float] = {}
         self.facts: list[Event] = []
@@ -88,7 +111,8 @@ class Site(World):
         process, of = self._born(node)
         store = MemoryFollowerStore(self.databases[node])
         log = WiredLog(Wire(self, self.servers, process), GENERATION)
-        self.examiners[node] = HealthCheck(node, KERNEL, store, log, of[2], OtherReleases(RELEASE))
+        proofs = SiteProofs(self, node)
+        self.examiners[node] = HealthCheck(node, proofs, store, log, of[2], OtherReleases(RELEASE))
         self.monitors[node] = process
         super().start(node)
 
@@ -114,6 +138,7 @@ class Site(World):
         outside = Outside(
             *(self._progress_published, self._offered, lambda: self.set_by_seconds.get(node, 0)),
             *(self._event_published, Peers(self.questions, process), WiredServer(wire)),
+            self.preset,
         )
         if node == TRAFFIC:
             self.follows = Follows(of, process, log, database, outside, Scope.DIRECTORY)
@@ -161,6 +186,14 @@ class Site(World):
 
     def position_of(self, node: NodeId) -> LogPosition:
         return self.databases[node].here.position
+
+    def proves(self, node: NodeId) -> ServiceProof | None:
+        """What config of *node* answers now; None while it is dead or frozen."""
+        if not self._runs(node) or self.now < self.processes[node].frozen_until:
+            return None
+        masters, now = self.services[node], self.masters[node].clock(self.now)
+        epoch = masters.writer.accepted_epoch or Epoch(0)
+        return masters.replica.commits.prove(node, epoch, now)
 
     def _runs(self, node: NodeId) -> bool:
         process = self.processes.get(node)

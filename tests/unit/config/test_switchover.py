@@ -6,13 +6,14 @@ import pytest
 
 from services.config.handlers import WriteHandlers
 from services.config.write.replica import Replica, StoreTransaction
-from services.config.write.writer import EXPECTING_SECONDS
+from services.config.write.writer import EXPECTING_SECONDS, PAUSE_SECONDS
 from shared.documents import Kind
 from shared.documents.state import Documents
-from shared.domain.errors import NotPrimary
+from shared.domain.errors import NotPrimary, StoreUnavailable
 from shared.domain.ids import Epoch
 from shared.domain.log import Op, ReplicationMode, empty_position
 from shared.events.config import PauseWrites
+from shared.events.failover import MasterGranted
 from shared.messaging.middleware import Silent
 from tests.fakes.masters import ALPHA, GENERATION, KERNEL, FakeMaster, Masters, proposal
 from tests.fakes.virtual_time import VirtualClock, pause, turn
@@ -252,12 +253,62 @@ def test_a_copy_that_is_behind_the_log_reads_what_it_applied() -> None:
     run_scenario(scenario)
 
 
-def test_a_master_that_does_not_write_in_that_epoch_refuses_to_pause() -> None:
+def paused(master: FakeMaster, epoch: int) -> MasterGranted:
+    grant = master.granted(epoch, master.grant.valid_until)
+    return grant.model_copy(update={"paused": True})
+
+
+def test_a_master_that_goes_on_or_is_granted_another_epoch_refuses_to_pause() -> None:
     async def scenario(site: Masters) -> None:
+        order = paused(site.alpha, 1)
+        site.alpha.permit(1, LONG + 100)
         with pytest.raises(NotPrimary):
-            await site.bravo.pause_writes(1)
+            await site.alpha.writer.pause_writes(order)
+        site.alpha.permit(2, LONG)
         with pytest.raises(NotPrimary):
-            await site.alpha.writer.pause_writes(site.alpha.granted(2, 0.0))
+            await site.alpha.writer.pause_writes(paused(site.alpha, 1))
+
+    run_scenario(scenario)
+
+
+def test_a_master_that_never_wrote_in_that_epoch_pauses_and_says_that_it_had_not_begun() -> None:
+    async def scenario(site: Masters) -> None:
+        assert not (await site.bravo.writer.pause_writes(paused(site.bravo, 1))).has_begun
+        assert not (await site.alpha.writer.pause_writes(paused(site.alpha, 2))).has_begun
+        assert site.alpha.writer.replica.position.epoch == 1
+
+    run_scenario(scenario)
+
+
+def test_a_master_whose_writer_failed_pauses_and_says_that_it_had_not_begun() -> None:
+    async def scenario(site: Masters) -> None:
+        site.alpha.state.is_down = True
+        asked = ask(site.alpha, proposal("1"))
+        with pytest.raises(StoreUnavailable):
+            await asked
+        order = PauseWrites.model_validate(paused(site.alpha, 1).model_dump())
+        assert not (await handlers_of(site.alpha).on_pause_writes(order)).has_begun
+        site.alpha.state.is_down = False
+        await pause(5)
+        assert not site.alpha.writer.is_acting
+
+    run_scenario(scenario)
+
+
+def test_a_turn_that_hangs_on_the_database_costs_the_answer_to_a_pause_and_no_more() -> None:
+    async def scenario(site: Masters) -> None:
+        site.alpha.state.is_locked = True
+        asked = ask(site.alpha, proposal("1"))
+        await turn()
+        before, order = VirtualClock().now(), paused(site.alpha, 1)
+        with pytest.raises(Silent):
+            await site.alpha.writer.pause_writes(order)
+        assert VirtualClock().now() - before <= PAUSE_SECONDS
+        site.alpha.state.is_locked = False
+        await pause(1)
+        assert (await site.alpha.writer.pause_writes(order)).hash == site.alpha.state.at.hash
+        assert not asked.done(), "the entry was not sent: the grant ended while the turn hung"
+        assert site.history()[-1].revision == site.alpha.state.at.revision
 
     run_scenario(scenario)
 

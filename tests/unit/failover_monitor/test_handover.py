@@ -16,6 +16,7 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
+from tests.fakes.proofs import working
 from tests.unit.failover_monitor.test_monitor import ACTING, Bench, of, primary, theirs
 
 TIMING = PRESETS["local"]
@@ -38,7 +39,7 @@ def observer(key: KeyState) -> Monitor:
     """Bravo's monitor, which has read *key* at 10.0."""
     monitor = Monitor(BRAVO_ONE, TIMING)
     monitor.tick(Instant(10.0))
-    monitor.step(HealthChecked(HealthReport()), Instant(10.0))
+    monitor.step(HealthChecked(HealthReport(proofs=working(Instant(10.0)))), Instant(10.0))
     monitor.step(LeaseRead(key), Instant(10.0))
     return monitor
 
@@ -170,9 +171,9 @@ def test_an_unknown_outcome_that_landed_ends_the_role() -> None:
 
 def test_a_handover_that_was_forgotten_ends_by_itself() -> None:
     bench = stopped()
-    bench.run(PATIENCE_SECONDS - 0.1)
+    bench.run(ACTING + PATIENCE_SECONDS - 0.3)
     assert not bench.is_primary()
-    bench.run(2 * TIMING.renew_seconds + 0.1)
+    bench.run(2 * TIMING.renew_seconds + 0.3)
     assert bench.is_primary()
 
 

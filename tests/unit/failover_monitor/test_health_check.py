@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.failover_monitor.core.fitness import Proof
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.versions import OtherReleases
 from services.failover_monitor.health.check import HealthCheck
@@ -30,9 +31,9 @@ from shared.domain.log import (
     entry_hash,
     signed_bytes,
 )
-from shared.persistence.master_state import Pulse
 from tests.fakes.cluster_log import MemoryLog
 from tests.fakes.master_state import MemoryState, MemoryTransaction
+from tests.fakes.proofs import working
 
 GENERATION = LogGeneration(1)
 
@@ -51,6 +52,7 @@ def stored(revision: int, epoch: int, key: NodeKey = KEY) -> StoredEntry:
 FIRST, SECOND = stored(1, 0), stored(2, 6)
 POSITION = LogPosition(GENERATION, Revision(1), Sequence(1), Epoch(4), FIRST.hash)
 
+PROOFS = working(Instant(12.5))
 SITE = Ref("site", "site")
 VERSIONS = OtherReleases("1.0.0")
 
@@ -86,25 +88,28 @@ def sound_log() -> MemoryLog:
     return build_log(FIRST.encode(), SECOND.encode())
 
 
+class Proofs:
+    """The proofs of services that work."""
+
+    def proofs(self) -> tuple[Proof, ...]:
+        return PROOFS
+
+
 async def check(store: MemoryState | None = None, log: MemoryLog | None = None) -> HealthReport:
     tail = sound_log() if log is None else log
-    return await HealthCheck(ALPHA, "boot", store or build_store(), tail, TRUST, VERSIONS).check()
+    return await HealthCheck(ALPHA, Proofs(), store or build_store(), tail, TRUST, VERSIONS).check()
 
 
 async def test_a_sound_master_has_the_largest_epoch_of_database_and_log() -> None:
     assert await check() == HealthReport(
-        epoch=Epoch(6), revision=Revision(1), is_attached=True, log_generation=GENERATION
+        epoch=Epoch(6),
+        revision=Revision(1),
+        is_attached=True,
+        log_generation=GENERATION,
+        proofs=PROOFS,
     )
     ahead = replace(POSITION, epoch=Epoch(7))
     assert (await check(build_store(ahead))).epoch == 7
-
-
-async def test_a_pulse_counts_on_the_same_kernel_only() -> None:
-    store = build_store()
-    await store.record_pulse(Pulse(Epoch(4), "boot", Instant(12.5)))
-    assert (await check(store)).pulse == 12.5
-    await store.record_pulse(Pulse(Epoch(4), "another", Instant(12.5)))
-    assert (await check(store)).pulse is None
 
 
 async def test_a_database_that_belongs_to_no_cluster_is_no_candidate() -> None:
@@ -172,7 +177,11 @@ async def test_what_is_no_entry_behind_the_logs_end_raises_no_epoch_and_bars_nob
     log = sound_log()
     log.put(message)
     assert await check(log=log) == HealthReport(
-        epoch=Epoch(4), revision=Revision(1), is_attached=True, log_generation=GENERATION
+        epoch=Epoch(4),
+        revision=Revision(1),
+        is_attached=True,
+        log_generation=GENERATION,
+        proofs=PROOFS,
     )
 
 
@@ -199,7 +208,7 @@ async def test_what_the_operator_set_is_no_fault_but_forbids(site: Failover, rea
 
 async def test_what_the_operator_changes_is_seen_by_the_next_check() -> None:
     store = build_store()
-    health_check = HealthCheck(ALPHA, "boot", store, sound_log(), TRUST, VERSIONS)
+    health_check = HealthCheck(ALPHA, Proofs(), store, sound_log(), TRUST, VERSIONS)
     assert (await health_check.check()).vetoes == ()
     put_site(store, Failover(automatic=False))
     assert (await health_check.check()).vetoes == ("automatic failover is off",)
@@ -230,5 +239,5 @@ async def test_a_master_in_maintenance_takes_no_role_over_and_the_other_one_does
 async def test_a_master_of_an_older_release_may_replace_nobody() -> None:
     versions = OtherReleases("1.0.0")
     versions.record(NodeId("bravo"), "2.0.0")
-    report = await HealthCheck(ALPHA, "boot", build_store(), sound_log(), TRUST, versions).check()
+    report = await HealthCheck(ALPHA, Proofs(), build_store(), sound_log(), TRUST, versions).check()
     assert report.vetoes == ("it runs version 1.0.0 and bravo runs 2.0.0; upgrade it",)

@@ -11,7 +11,7 @@ from services.failover_monitor.core.effects import (
     RoleLost,
     WriteLease,
 )
-from services.failover_monitor.core.facts import LeaseRead, PeerHeartbeat, WriteFailure
+from services.failover_monitor.core.facts import LeaseRead, WriteFailure
 from services.failover_monitor.core.handover import PreparedRecord
 from services.failover_monitor.core.health import HealthReport
 from services.failover_monitor.core.monitor import Monitor
@@ -19,7 +19,7 @@ from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant
 from shared.events.failover import PromiseTerms
-from tests.unit.failover_monitor.test_monitor import ALPHA, BRAVO, Bench, of, primary, theirs
+from tests.unit.failover_monitor.test_monitor import ALPHA, BRAVO, Bench, hear, of, primary, theirs
 
 TIMING = PRESETS["local"]
 ACTING = 1.35
@@ -172,11 +172,11 @@ def test_an_old_answer_of_junk_that_was_replaced_changes_nothing() -> None:
 
 def test_a_primary_whose_config_is_dead_leaves_junk_where_it_is() -> None:
     bench = primary()
-    bench.run(6)
-    bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
+    bench.is_silent = True
+    hear(bench, 6.5)
     count = len(bench.writes)
     spoil(bench)
-    bench.run(2)
+    hear(bench, 2)
     assert len(bench.writes) == count
     assert not bench.is_primary()
 

@@ -1,5 +1,7 @@
 """Holder and observer joined: what is done about each fact, effect by effect."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.failover_monitor.core.effects import (
@@ -23,12 +25,18 @@ from services.failover_monitor.core.monitor import Monitor
 from services.failover_monitor.core.record import Holder, KeyState, LeaseRecord
 from services.failover_monitor.core.timing import PRESETS
 from shared.domain.ids import Epoch, Instant, NodeId
+from tests.fakes.proofs import working
 
 TIMING = PRESETS["local"]
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 FIT = HealthReport()
 ACTING = 1.35
 EMPTY = KeyState(None, 1)
+
+
+def fit(now: float) -> HealthChecked:
+    """A check that finds everything well at *now*."""
+    return HealthChecked(HealthReport(proofs=working(Instant(now))))
 
 
 def theirs(epoch: int = 3, revision: int = 20) -> KeyState:
@@ -47,10 +55,22 @@ class Bench:
         self.done: list[Effect] = []
         self.write_answer: WriteFailure | None = None
         self.reads_fail = False
+        self.is_silent = False
+        """No service of this master answers any more."""
+
+        self.accepts = True
+        """Config accepts changes in this master's epoch."""
+
         self.read_count = 0
 
     def at(self) -> Instant:
         return Instant(self.now)
+
+    def found(self) -> HealthReport:
+        """The checks, with what the services show at this moment."""
+        epoch = self.monitor.epoch if self.accepts else Epoch(0)
+        proofs = () if self.is_silent else working(self.at(), epoch)
+        return replace(self.checks, proofs=proofs)
 
     def perform(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -63,7 +83,7 @@ class Bench:
                     self.writes.append(effect)
                     self.answer_write(effect)
                 case CheckHealth():
-                    self.perform(self.monitor.step(HealthChecked(self.checks), self.at()))
+                    self.perform(self.monitor.step(HealthChecked(self.found()), self.at()))
                 case _:
                     pass
 
@@ -152,7 +172,7 @@ def test_the_look_before_a_take_begins_after_the_holder_has_stopped() -> None:
     bench = Bench()
     bench.key = theirs()
     bench.run(1.49)
-    assert bench.monitor.status(bench.at()).health == FIT
+    assert bench.monitor.status(bench.at()).health.failed_checks == ()
     bench.checks = HealthReport(failed_checks=("the database fell ill",))
     assert of(WriteLease, bench.run(3)) == []
     assert bench.monitor.status(bench.at()).reasons == ("the database fell ill",)
@@ -176,21 +196,21 @@ def test_a_look_that_began_while_the_holder_acted_is_followed_by_another() -> No
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
     monitor.step(LeaseRead(theirs()), Instant(10))
-    monitor.step(HealthChecked(FIT), Instant(10))
+    monitor.step(fit(10), Instant(10))
     assert monitor.tick(Instant(11.45)) == (CheckHealth(), ReadLease())
     monitor.step(LeaseRead(theirs(21)), Instant(11.45))
     for now in (11.9, 12.3, 12.7, 13.1):
         assert monitor.tick(Instant(now)) == (ReadLease(),)
         assert monitor.step(LeaseRead(theirs(21)), Instant(now)) == ()
-    assert monitor.step(HealthChecked(FIT), Instant(13.2)) == (CheckHealth(),)
-    assert len(of(WriteLease, list(monitor.step(HealthChecked(FIT), Instant(13.3))))) == 1
+    assert monitor.step(fit(13.2), Instant(13.2)) == (CheckHealth(),)
+    assert len(of(WriteLease, list(monitor.step(fit(13.3), Instant(13.3))))) == 1
 
 
 def test_a_look_that_is_late_is_waited_for() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
     monitor.step(LeaseRead(theirs()), Instant(10))
-    monitor.step(HealthChecked(FIT), Instant(10))
+    monitor.step(fit(10), Instant(10))
     looks, now = 0, Instant(10)
     while now < 11.64:
         now = monitor.deadline() or Instant(12)
@@ -199,9 +219,9 @@ def test_a_look_that_is_late_is_waited_for() -> None:
         if ReadLease() in done:
             assert of(WriteLease, list(monitor.step(LeaseRead(theirs()), now))) == []
         if CheckHealth() in done and now < 11.5:
-            monitor.step(HealthChecked(FIT), now)
+            monitor.step(fit(now), now)
     assert now == pytest.approx(11.65)
-    assert len(of(WriteLease, list(monitor.step(HealthChecked(FIT), Instant(11.7))))) == 1
+    assert len(of(WriteLease, list(monitor.step(fit(11.7), Instant(11.7))))) == 1
 
 
 def test_an_observer_looks_at_the_moment_when_the_lease_is_due_and_then_at_its_leisure() -> None:
@@ -219,9 +239,9 @@ def test_nothing_is_taken_while_an_answer_is_still_awaited() -> None:
     monitor = Monitor(Holder(ALPHA, "a1"), TIMING)
     monitor.tick(Instant(10))
     monitor.step(LeaseRead(theirs()), Instant(10))
-    assert monitor.step(HealthChecked(FIT), Instant(10)) == ()
+    assert monitor.step(fit(10), Instant(10)) == ()
     assert monitor.tick(Instant(12)) == (CheckHealth(), ReadLease())
-    assert monitor.step(HealthChecked(FIT), Instant(12)) == ()
+    assert monitor.step(fit(12), Instant(12)) == ()
 
 
 def test_a_renewing_holder_keeps_the_other_waiting() -> None:
@@ -353,38 +373,77 @@ def test_an_own_take_whose_answer_was_lost_is_found_by_reading() -> None:
     ]
 
 
-def test_a_primary_whose_config_is_silent_stops_renewing_once_another_could() -> None:
+def hear(bench: Bench, seconds: float, *, could: bool = True) -> list[Effect]:
+    """Bravo says for *seconds* whether it could take over, twice a second."""
+    done: list[Effect] = []
+    for _ in range(round(seconds / 0.5)):
+        bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=could), bench.at())
+        done += bench.run(0.5)
+    return done
+
+
+def test_a_primary_whose_services_are_silent_names_who_is_ready_and_at_last_does_not_renew() -> (
+    None
+):
     bench = primary()
-    bench.run(6)
-    assert bench.is_primary()
-    bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
-    assert bench.monitor.status(bench.at()).reasons == ("its config service commits nothing",)
+    hear(bench, 3)
+    bench.is_silent = True
+    hear(bench, 2.5)
+    assert bench.monitor.status(bench.at()).successor is None
+    hear(bench, 1)
+    status = bench.monitor.status(bench.at())
+    assert (status.faults, status.successor) == (("its config does not answer",), BRAVO)
+    assert bench.is_primary(), "it goes on until it handed over"
     writes = len(bench.writes)
-    done = bench.run(1.5)
-    assert len(bench.writes) == writes
+    done = hear(bench, 4.5)
+    assert len(bench.writes) - writes < 4 * 4.5
     assert not bench.is_primary()
     assert of(ReadLease, done) != []
 
 
+def test_a_primary_that_accepts_nothing_names_who_is_ready_and_is_reluctant_afterwards() -> None:
+    bench = primary()
+    hear(bench, 3)
+    bench.accepts = False
+    hear(bench, 3.5)
+    status = bench.monitor.status(bench.at())
+    assert (status.faults, status.successor) == (("its config accepts no changes",), BRAVO)
+    bench.key = theirs(epoch=2, revision=bench.key.revision + 1)
+    hear(bench, 1)
+    assert bench.monitor.status(bench.at()).is_reluctant
+    done = bench.run(5)
+    assert of(RoleAcquired, done) != [], "it takes a role that nobody has"
+
+
+def test_a_sick_primary_keeps_its_role_while_nobody_is_ready_and_says_why() -> None:
+    bench = primary()
+    bench.is_silent = True
+    hear(bench, 8, could=False)
+    assert bench.is_primary()
+    status = bench.monitor.status(bench.at())
+    assert status.successor is None
+    assert status.reasons == (
+        "its config does not answer",
+        "no other master is ready to take the role",
+    )
+
+
 def test_a_primary_whose_config_commits_renews_whatever_another_could() -> None:
     bench = primary()
-    for _ in range(30):
-        bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
-        bench.checks = HealthReport(pulse=bench.at())
-        bench.run(0.3)
+    for _ in range(18):
+        hear(bench, 0.5)
         assert bench.is_primary()
     assert bench.monitor.status(bench.at()).reasons == ()
 
 
 def test_config_gets_its_time_again_when_a_term_goes_on_after_a_pause() -> None:
     bench = primary()
-    bench.write_answer, bench.reads_fail = WriteFailure.UNKNOWN, True
+    bench.write_answer, bench.reads_fail, bench.is_silent = WriteFailure.UNKNOWN, True, True
     bench.run(9)
     bench.write_answer, bench.reads_fail = None, False
-    for _ in range(6):
-        bench.monitor.step(PeerHeartbeat(BRAVO, could_take_over=True), bench.at())
-        bench.run(0.5)
+    hear(bench, 2.5)
     assert bench.is_primary()
+    assert bench.monitor.status(bench.at()).successor is None
 
 
 def test_a_backup_says_what_it_could_do_and_why_not() -> None:
@@ -417,9 +476,9 @@ def test_an_answer_that_was_not_asked_for_is_a_fault_of_ours() -> None:
 def test_the_monitor_describes_itself_in_one_line() -> None:
     bench = Bench()
     assert bench.monitor.describe().startswith("lease not held, epoch 0")
-    assert "; key never read; config committed" in bench.monitor.describe()
+    assert "; key never read; no service has answered" in bench.monitor.describe()
     assert primary().monitor.describe().startswith("lease held until ")
-    assert primary().monitor.describe().endswith("largest epoch 1")
+    assert primary().monitor.describe().endswith("largest 1")
 
 
 def test_a_larger_epoch_ends_the_role_in_the_moment_it_is_seen() -> None:

@@ -28,6 +28,7 @@ from shared.runtime.clock import SystemClock
 from shared.runtime.grant import GrantHolder
 from tests.fakes.containment import contained
 from tests.fakes.lease import MemoryLease
+from tests.fakes.proofs import working
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 HASTE = Timing(
@@ -70,7 +71,7 @@ class NoVotes:
 
 class Healthy:
     async def check(self) -> HealthReport:
-        return HealthReport()
+        return HealthReport(proofs=working(SystemClock().now()))
 
 
 @dataclass

@@ -18,8 +18,10 @@ from services.failover_monitor.handlers import SwitchoverHandlers
 from services.failover_monitor.lease.announcer import RoleAnnouncer
 from services.failover_monitor.lease.calls import Calls
 from services.failover_monitor.lease.runner import MonitorRunner
+from services.failover_monitor.switchover.giving_way import GivingWay
 from services.failover_monitor.switchover.role_handover import LARGEST_LAG, RoleHandover
 from services.failover_monitor.switchover.role_succession import RoleSuccession
+from services.failover_monitor.switchover.steps import HandoverSteps
 from shared.crypto.nodekeys import NodeKey, TrustStore
 from shared.domain.errors import (
     AlreadyPrimary,
@@ -47,6 +49,7 @@ from shared.events.failover import (
 from shared.events.message import Event, Message, Request
 from tests.fakes.containment import contained
 from tests.fakes.lease import MemoryLease
+from tests.fakes.proofs import with_working_services
 from tests.fakes.responder import Responder
 from tests.fakes.virtual_time import VirtualClock, pause, run, turn
 from tests.unit.failover_monitor.test_runner import NoVotes
@@ -80,9 +83,16 @@ class Body:
         default_factory=lambda: HealthReport(revision=ENTRIES, is_attached=True)
     )
     revision: Revision = ENTRIES
+    config_fault: str = ""
+    """What is wrong when config is to commit at once."""
+
+    accepts_epoch: Epoch = Epoch(0)
 
     async def check(self) -> HealthReport:
-        return self.report
+        return with_working_services(self.report, VirtualClock().now(), self.accepts_epoch)
+
+    async def find_config_fault(self) -> str:
+        return self.config_fault
 
     async def read_position(self) -> LogPosition | None:
         return LogPosition(
@@ -97,6 +107,7 @@ class Side:
     body: Body
     monitor: Monitor
     switchovers: SwitchoverHandlers
+    giving_way: GivingWay
     runner: MonitorRunner
     published: list[Event]
 
@@ -144,10 +155,12 @@ class Site(Responder):
             clock,
         )
         trust = TrustStore(ClusterId("c"), LogGeneration(1), dict(MASTERS))
-        handover = RoleHandover(node, "boot", monitor, runner, self, trust, clock)
-        succession = RoleSuccession(node, monitor, runner, body, self.keys[node], clock)
+        steps = HandoverSteps(node, "boot", monitor, runner, self, trust, clock)
+        handover = RoleHandover(steps, busy := asyncio.Lock())
+        succession = RoleSuccession(node, monitor, runner, body, body, self.keys[node], clock)
         switchovers = SwitchoverHandlers(handover, succession)
-        self.sides[node] = Side(body, monitor, switchovers, runner, bus.published)
+        giving_way = GivingWay(steps, busy)
+        self.sides[node] = Side(body, monitor, switchovers, giving_way, runner, bus.published)
 
     async def respond(self, request: Request[Any], timeout_seconds: float) -> Message:
         self.orders.append(request)
@@ -162,9 +175,7 @@ class Site(Responder):
             case AssumeRole():
                 return await self.sides[request.node].switchovers.on_assume(request)
             case PauseWrites():
-                if self.has_not_begun:
-                    raise NotPrimary("config of alpha is not writing")
-                return self.writes_paused
+                return self.writes_paused.model_copy(update={"has_begun": not self.has_not_begun})
             case _:
                 raise AssertionError(f"nobody asks {request}")
 

@@ -33,4 +33,4 @@ def test_every_preset_lets_a_holder_miss_a_renewal_and_an_observer_a_read(timing
     assert 2 * timing.renew_seconds < timing.acting_seconds
     assert timing.acting_seconds < timing.ttl_seconds < timing.waiting_seconds
     assert timing.read_seconds + timing.renew_seconds < timing.blind_seconds
-    assert timing.store_timeout_seconds == 3 * timing.ttl_seconds
+    assert timing.store_timeout_seconds == 2 * timing.ttl_seconds

@@ -11,12 +11,15 @@ from shared.domain.ids import Instant
 from stack.restarts import (
     BAD_SETTINGS,
     LOOP_ENDS,
+    LOOP_PAUSE_SECONDS,
     LOOP_SECONDS,
     STARTS,
+    Decision,
     NoMoreRestarts,
     Restarts,
     Start,
     StartAgain,
+    TryOn,
 )
 
 RELAY = ("berlin", "relay")
@@ -64,6 +67,24 @@ def test_a_third_end_within_a_minute_is_a_crash_loop() -> None:
     assert isinstance(decision, NoMoreRestarts)
     assert "crash loop" in decision.why
     assert restarts.deadline() is None
+
+
+@pytest.mark.parametrize("server", ["nats", "postgres"])
+def test_a_server_in_a_crash_loop_is_started_on_and_people_hear_of_it_once(server: str) -> None:
+    restarts, process = Restarts(), ("alpha", server)
+    for second in range(LOOP_ENDS - 1):
+        assert isinstance(restarts.ended(process, 1, at(second)), StartAgain)
+    now, decisions = float(LOOP_ENDS), list[Decision]()
+    for _ in range(10):
+        decisions.append(restarts.ended(process, 1, at(now)))
+        assert restarts.given_up(process), "nobody waits for it"
+        assert restarts.tick(at(now + LOOP_PAUSE_SECONDS - 1)) == ()
+        now += LOOP_PAUSE_SECONDS
+        assert restarts.tick(at(now)) == (Start(process),)
+        assert not restarts.given_up(process)
+        now += 2
+    assert [isinstance(each, TryOn) and each.is_first for each in decisions] == [True] + [False] * 9
+    assert restarts.ended(process, 1, at(now + 120)) == StartAgain(0.5), "it ran for a while"
 
 
 def test_a_third_end_after_more_than_a_minute_is_none() -> None:
@@ -126,6 +147,7 @@ def test_no_process_is_started_more_often_than_the_law_allows(gaps: list[float])
         if isinstance(decision, NoMoreRestarts):
             assert len(recent) >= LOOP_ENDS
             return
+        assert isinstance(decision, StartAgain), "only servers are tried on"
         assert len(recent) < LOOP_ENDS
         pauses.append(decision.seconds)
         (started,) = restarts.tick(Instant(now + decision.seconds))

@@ -16,7 +16,9 @@ from stack.failure import PortTaken, StartFailed
 from stack.layout import FILE, plan
 from stack.process_group import ProcessGroup
 from stack.processes import Child
+from stack.readiness import ProbeAnswer
 from stack.restarts import NoMoreRestarts, StartAgain
+from stack.server_watch import ServerWatch
 from stack.start_probes import start_probes
 from stack.status import survey
 from stack.supervisor import Supervisor, described, processes_of
@@ -258,3 +260,53 @@ def test_a_line_says_how_a_process_ended(tmp_path: Path, code: int | None, how: 
     assert how in line
     assert line.endswith("(it has no log); it is started again in 2 s")
     assert described(RELAY, code, tmp_path / "none", NoMoreRestarts("x")).endswith("again: x")
+
+
+def test_a_log_server_that_is_out_though_it_runs_is_restarted_and_reported_once(
+    watched: Callable[[], Watch],
+) -> None:
+    async def scenario(watch: Watch) -> None:
+        processes, lines = watch.processes, watch.lines
+        conditions = {"bravo": ProbeAnswer(503, {"error": "JetStream not enabled (10076)"})}
+        by_port = {n.nats.monitor: str(n.name) for n in processes.layout.servers if n.nats}
+
+        async def ask(port: int, path: str) -> ProbeAnswer:
+            assert path == "/healthz"
+            return conditions.get(by_port[port], ProbeAnswer(200, {}))
+
+        servers = ServerWatch(lines.append, VirtualClock(), ask)
+        servers.attach(processes)
+        for node in processes.layout.servers:
+            await processes.start(node, "nats")
+        first = processes.members["bravo", "nats"]
+        task = asyncio.create_task(servers.run())
+        await pause(30)
+        second = processes.members["bravo", "nats"]
+        assert second is not first
+        assert watch.fork_server.events == ["SIGTERM bravo.nats"]
+        conditions.clear()
+        await pause(90)
+        assert processes.members["bravo", "nats"] is second
+        assert [line.split(" (")[0] for line in lines] == [
+            "bravo.nats runs, but is out",
+            "bravo.nats is well again",
+        ]
+        task.cancel()
+
+    run(scenario(watched()))
+
+
+def test_a_server_whose_files_cannot_be_written_runs_on(watched: Callable[[], Watch]) -> None:
+    async def scenario(watch: Watch) -> None:
+        processes = watch.processes
+        alpha = processes.layout.node("alpha")
+        running = await processes.start(alpha, "nats")
+        file = processes.layout.nats_folder("alpha") / "server.conf"
+        file.unlink()
+        file.mkdir()
+        with pytest.raises(StartFailed, match=r"cannot start: .*server\.conf: Is a directory"):
+            await processes.restart(alpha, "nats")
+        assert running.is_running
+        assert processes.members["alpha", "nats"] is running
+
+    run(scenario(watched()))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.gateway.cluster.core.survival import MasterFacts, SiteFacts
 from shared.domain.ids import NodeId
 from shared.domain.log_server import LogQuorum
 from shared.domain.node import MasterRole
@@ -14,13 +15,14 @@ from shared.events.failover import MasterStatus
 class Takeover:
     """The primary, its successor in a takeover, and a sentence about both for operators.
 
-    *log* says what the log survives, as the primary sees its servers, or else any other master.
+    *facts* are the masters that answered, and the log's servers as the primary sees them, or else
+    any other master.
     """
 
     primary: NodeId | None
     successor: NodeId | None
     verdict: str
-    log: LogQuorum
+    facts: SiteFacts
 
 
 def forecast_takeover(masters: Sequence[MasterStatus]) -> Takeover:
@@ -33,7 +35,21 @@ def forecast_takeover(masters: Sequence[MasterStatus]) -> Takeover:
     seen = sorted(masters, key=lambda each: (each.node != primary, each.node))
     quorums = [LogQuorum(each.log_servers) for each in seen if each.log_servers]
     log = quorums[0] if quorums else LogQuorum({})
-    return Takeover(primary, successor, _verdict(primary, successor), log)
+    reasons = next((each.reasons for each in masters if each.node == primary), ())
+    verdict = _verdict(primary, successor)
+    if reasons:
+        verdict = f"{primary} is primary and not well ({'; '.join(reasons)}); {verdict}"
+    known = [_facts(each, is_primary=each.node == primary) for each in masters]
+    return Takeover(primary, successor, verdict, SiteFacts(known, log))
+
+
+def _facts(master: MasterStatus, *, is_primary: bool) -> MasterFacts:
+    return MasterFacts(
+        master.node,
+        is_primary=is_primary,
+        could_take_over=master.could_take_over,
+        reasons=master.reasons,
+    )
 
 
 def _verdict(primary: NodeId | None, successor: NodeId | None) -> str:

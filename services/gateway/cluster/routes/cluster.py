@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from services.gateway.access.callers import TheCaller
 from services.gateway.cluster.cluster import Cluster
+from services.gateway.cluster.core.survival import describe_survival
 from services.gateway.cluster.sync import FollowerSync
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
@@ -27,9 +28,10 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
     """List every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
-    log = cluster.find_log_quorum()
+    facts = cluster.find_facts()
+    servers = facts.log.states
     nodes = [
-        _node_status(cluster, node, each).model_copy(update={"log_server": log.states.get(node)})
+        _node_status(cluster, node, each).model_copy(update={"log_server": servers.get(node)})
         for node, each in directory.nodes.items()
     ]
     return ClusterStatus(
@@ -38,7 +40,9 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
         primary=None if primary is None else primary.node,
         revision=directory.revision,
         nodes=tuple(sorted(nodes, key=lambda each: (each.role, each.node))),
-        survival=log.describe(),
+        failures=facts.forecast(),
+        survival=describe_survival(facts),
+        is_well=facts.is_well and len(facts.masters) == len(cluster.masters()),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.gateway.access.callers import TheCaller
+from services.gateway.cluster.core.survival import describe_survival, survives_next
 from services.gateway.cluster.failover import FailoverService
 from services.gateway.core.roles import Action
 from services.gateway.http.bodies import DecodedRoute
@@ -53,14 +54,16 @@ async def check(failover: TheFailover, caller: TheCaller) -> FailoverCheck:
     """Ask every master what it would do if the primary failed now, and why."""
     caller.require(Action.READ)
     takeover, answers = await failover.check()
+    facts, failures = takeover.facts, takeover.facts.forecast()
     return FailoverCheck(
         primary=takeover.primary,
         successor=takeover.successor,
         verdict=takeover.verdict,
         masters=tuple(_master_check(node, answer) for node, answer in answers.items()),
-        log_servers=dict(takeover.log.states),
-        survival=takeover.log.describe(),
-        survives_loss=takeover.log.survives_loss if takeover.log.states else None,
+        log_servers=dict(facts.log.states),
+        failures=failures,
+        survival=describe_survival(facts),
+        survives_loss=survives_next(failures),
     )
 
 

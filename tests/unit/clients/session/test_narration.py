@@ -19,6 +19,8 @@ FIELDS: dict[str, dict[str, object]] = {
     "secured": {},
     "compare": {"code": "4821 7390"},
     "compared": {},
+    "lifetime": {"at": "15:04", "left": "8 h", "seconds_left": 28_800},
+    "ends_soon": {"at": "15:04", "left": "5 min", "seconds_left": 300},
     "words_differ": {"attempt": 1, "of": 3},
     "connected": {"node": "berlin", "generation": 1, "seconds": 0.0},
     "path_lost": {"node": "berlin", "generation": 1},

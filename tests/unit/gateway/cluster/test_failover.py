@@ -55,6 +55,31 @@ def test_the_verdict_follows_from_what_the_masters_say(
     assert (found.successor, found.verdict) == (successor, verdict)
 
 
+def test_the_verdict_names_the_faults_of_the_primary_first() -> None:
+    full = "its database refuses to commit: disk full"
+    sick = master(ALPHA, MasterRole.PRIMARY).model_copy(update={"reasons": (full,)})
+    found = forecast_takeover([sick, master(BRAVO, MasterRole.BACKUP, could=True)])
+    assert found.verdict == (
+        f"alpha is primary and not well ({full}); if alpha failed, bravo would take the role over"
+    )
+    assert not found.facts.is_well
+
+
+async def test_a_primary_with_reasons_is_never_shown_as_a_site_that_is_well(people: People) -> None:
+    admin = await people.admin()
+    send_heartbeat(people.fake, ALPHA, MasterRole.PRIMARY, 3)
+    await people.fake.state.directory.read()
+    assert (await admin.get("/status")).json()["is_well"]
+    heard = people.fake.state.observed.last_heartbeat(ALPHA, "failover_monitor")
+    assert heard is not None
+    sick = heard.heartbeat.model_copy(update={"reasons": ("disk full",)})
+    people.fake.state.observed.record_heartbeat(sick, people.fake.clock.now())
+    answer = (await admin.get("/status")).json()
+    assert not answer["is_well"]
+    assert answer["survival"].startswith("the site accepts no change now")
+    assert [each["reasons"] for each in answer["nodes"]] == [["disk full"]]
+
+
 def send_heartbeat(fake: InMemoryGateway, node: NodeId, role: MasterRole, epoch: int) -> None:
     fake.site.write(Kind.NODE, node, {"role": "master", "region": "x"})
     fake.site.revision += 1

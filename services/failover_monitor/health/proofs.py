@@ -1,0 +1,84 @@
+"""Asks this master's services to prove that they work, each over the bus, as everybody asks them.
+
+A service that is dead, frozen, or does not hear its questions does not answer; its last proof then
+grows old. Each is asked by a loop of its own, so that none of them delays another.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from services.failover_monitor.core.fitness import CONFIG, GATEWAY, REPLICATION, Proof
+from services.failover_monitor.core.timing import Timing
+from shared.domain.errors import MeridianError
+from shared.domain.ids import NodeId
+from shared.events.message import Request
+from shared.events.proof import ProveConfig, ProveGateway, ProveReplication, ServiceProof
+from shared.messaging.ports import Asks
+from shared.runtime.clock import Clock
+
+RARE_SECONDS: Final = 2.0
+"""How often a service is asked whose silence counts only after ten seconds."""
+
+FRESH_SECONDS: Final = 0.7
+"""How long a new commit may take that is to show that this master can take the role now."""
+
+
+class ProofCollector:
+    """Keeps the last proof of each service of this master."""
+
+    def __init__(self, node: NodeId, publisher: Asks, clock: Clock, timing: Timing) -> None:
+        self._node = node
+        self._publisher = publisher
+        self._clock = clock
+        self._often = timing.heartbeat_seconds
+        self._proofs: dict[str, Proof] = {}
+
+    def proofs(self) -> tuple[Proof, ...]:
+        """Return the last proofs, in the order of their services' names."""
+        return tuple(proof for _, proof in sorted(self._proofs.items()))
+
+    async def run(self) -> None:
+        """Ask every service until cancelled."""
+        node, rare = self._node, max(RARE_SECONDS, self._often)
+        async with asyncio.TaskGroup() as asking:
+            asking.create_task(self._keep(CONFIG, lambda: ProveConfig(node=node), self._often))
+            asking.create_task(self._keep(REPLICATION, lambda: ProveReplication(node=node), rare))
+            asking.create_task(self._keep(GATEWAY, lambda: ProveGateway(node=node), rare))
+
+    async def find_config_fault(self) -> str:
+        """Let config commit once now; return what is wrong, or nothing."""
+        answer = await self._ask(CONFIG, ProveConfig(node=self._node, fresh=True), FRESH_SECONDS)
+        if answer is None:
+            return "its config does not commit now"
+        return f"its config commits nothing: {answer.cause}" if answer.refusals else ""
+
+    async def _keep(
+        self, service: str, question: Callable[[], Request[ServiceProof]], seconds: float
+    ) -> None:
+        """Ask *service* every *seconds*; more often until it answers for the first time."""
+        while True:
+            asked_at = self._clock.now()
+            await self._ask(service, question(), seconds)
+            pause = seconds if service in self._proofs else self._often
+            await asyncio.sleep(max(0.0, asked_at + pause - self._clock.now()))
+
+    async def _ask(
+        self, service: str, question: Request[ServiceProof], seconds: float
+    ) -> ServiceProof | None:
+        """Ask once; a refusal and a stranger's answer prove no more than silence does."""
+        try:
+            answer = await self._publisher.ask(question, timeout_seconds=seconds)
+        except MeridianError:
+            return None
+        if answer.node != self._node:
+            return None
+        self._proofs[service] = Proof(
+            service,
+            self._clock.now(),
+            answer.worked_at,
+            answer.refusals,
+            answer.cause,
+            answer.epoch,
+        )
+        return answer

@@ -1,0 +1,43 @@
+"""When a primary is reported to be sick, and to be well again."""
+
+from services.failover_monitor.core.primary_health import WELL_SECONDS, PrimaryHealth
+from shared.domain.ids import Instant
+
+SICK = ("its config commits nothing",)
+OTHER = ("its gateway does not answer",)
+
+
+def change(
+    health: PrimaryHealth, at: float, *reasons: str, is_primary: bool = True
+) -> tuple[str, ...] | None:
+    return health.find_change(reasons, Instant(at), is_primary=is_primary)
+
+
+def test_a_fault_is_reported_at_once_and_once() -> None:
+    health = PrimaryHealth()
+    assert change(health, 1) is None
+    assert change(health, 2, *SICK) == SICK
+    assert change(health, 3, *SICK) is None
+    assert change(health, 4, *OTHER) is None
+
+
+def test_that_all_is_well_again_is_reported_when_it_has_lasted() -> None:
+    health = PrimaryHealth()
+    change(health, 1, *SICK)
+    assert change(health, 2) is None
+    assert change(health, 2 + WELL_SECONDS - 0.1) is None
+    assert change(health, 2 + WELL_SECONDS) == ()
+    assert change(health, 3 + WELL_SECONDS) is None
+
+
+def test_a_fault_that_flickers_is_one_fault() -> None:
+    health = PrimaryHealth()
+    found = [change(health, at, *(SICK if at % 2 else ())) for at in range(1, 60)]
+    assert [each for each in found if each is not None] == [SICK]
+
+
+def test_who_has_no_role_reports_nothing_and_begins_anew() -> None:
+    health = PrimaryHealth()
+    change(health, 1, *SICK)
+    assert change(health, 2, *SICK, is_primary=False) is None
+    assert change(health, 3, *SICK) == SICK
