@@ -18,6 +18,7 @@ PACKAGES: Final = {
     "named": "bind9",
     "pdns_server": "pdns-server pdns-backend-geoip",
     "gdnsd": "gdnsd",
+    "faketime": "faketime",
 }
 """Each program, and the packages of Debian that bring it."""
 

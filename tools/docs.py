@@ -61,7 +61,7 @@ def _chapter(message: type[Event]) -> str:
 
 def _kind(message: type[Event]) -> str:
     if issubclass(message, Request):
-        return "request"
+        return "request, at any age" if message.subject.any_age else "request"
     return "stored" if message.subject.stored else "live"
 
 

@@ -29,14 +29,17 @@ def status(
     node: Annotated[
         str | None, typer.Option("--node", help="With --history: only what concerns this node.")
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="With --history: each change by itself, none folded.")
+    ] = False,
 ) -> None:
     """Show every node: role, liveness, position in the log, load; or what happened.
 
     Exits with 1 without a primary, while the primary is not well, a master is dead or a log server
     is out.
     """
-    if not history and (since or node):
-        raise BadSettings("--since and --node choose from what happened: add --history")
+    if not history and (since or node or every):
+        raise BadSettings("--since, --node and --every are about what happened: add --history")
     if not history:
         answer = context.ask(cluster_status())
         context.report(answer, _show)
@@ -44,7 +47,8 @@ def status(
             raise typer.Exit(1)
         return
     with context.client() as client:
-        events = read_history(client, since, node)
+        folded = not (every or context.prints_json)
+        events = read_history(client, since, node, folded=folded)
     context.report(events, show_history)
 
 
@@ -57,13 +61,20 @@ def describe_service(service: ServiceRestarts) -> str:
     return f"{service.service} ended uncleanly {times}{loop}: {now}"
 
 
+def faults_of(node: NodeStatus) -> tuple[str, ...]:
+    """List what is wrong with *node*, a sentence each."""
+    clock = () if node.clock is None or not node.clock.is_off else (node.clock.describe(),)
+    services = map(describe_service, node.services)
+    return (*node.reasons, *clock, *_log_faults(node), *services)
+
+
 def _show(answer: ClusterStatus) -> None:
     primary = answer.primary or "none"
     print_line(f"site {answer.site}, primary {primary}, seen by {answer.seen_by}")
     columns = ("node", "role", "region", "state", "acts as", "epoch", "revision", "lag", "sessions")
     print_table(columns, map(_row, answer.nodes))
     for each in answer.nodes:
-        for fault in (*each.reasons, *_log_faults(each), *map(describe_service, each.services)):
+        for fault in faults_of(each):
             print_line(f"  {each.node}: {fault}")
     if answer.survival:
         print_line(answer.survival)

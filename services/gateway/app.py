@@ -24,6 +24,7 @@ from services.gateway.access.sign_ins import SignIns, Sleep
 from services.gateway.appliances.appliances import Appliances
 from services.gateway.backups.backups import BackupFiles
 from services.gateway.backups.snapshots import MasterSnapshots, SnapshotObjects, Verify
+from services.gateway.cluster.clock_reader import ClockReader
 from services.gateway.cluster.cluster import Cluster
 from services.gateway.cluster.core.observed import Observed
 from services.gateway.cluster.failover import FailoverService
@@ -64,6 +65,7 @@ from shared.api.call import API
 from shared.clusterlog.snapshots import SnapshotStore
 from shared.crypto.keyring import KeyRing
 from shared.crypto.sealing import SECRET_FILE, SiteSecret
+from shared.domain.clock_offset import ClockOffsets
 from shared.domain.ids import ClusterId, NodeId
 from shared.messaging.ports import Asks, Emits
 from shared.runtime.clock import Clock, kernel_boot_id
@@ -101,11 +103,12 @@ class Secrets:
 
 @dataclass(frozen=True)
 class AppState:
-    """The state of one gateway: documents, sessions, heartbeats, its grant and its health."""
+    """The state of one gateway: documents, sessions, heartbeats, clocks, grant and health."""
 
     directory: Directory
     view: SessionsView
     observed: Observed
+    offsets: ClockOffsets
     grant: GrantHolder
     health: Health
     containment: Containment
@@ -135,7 +138,7 @@ class Gateway:
             outside.sessions, state.view, selector, relays, outside.events, directory, clock
         )
         self.tickets = Tickets(secrets.keyring)
-        self.cluster = Cluster(node, directory, state.observed, clock)
+        self.cluster = Cluster(node, directory, state.observed, state.offsets, clock)
         self.local = LocalHealth(node, state.health, state.grant, clock)
         self.backups = build_backups(editor, conflicts, outside, secrets, directory)
         failover = FailoverService(publisher, self.cluster, audit)
@@ -204,6 +207,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
         directory=Directory(context.bus.publisher, overrides=True),
         view=SessionsView(),
         observed=Observed(),
+        offsets=security.clocks,
         grant=GrantHolder(settings.node, kernel_boot_id()),
         health=context.telemetry.health,
         containment=context.faults.containment,
@@ -224,6 +228,7 @@ def build_app(settings: GatewaySettings, *, clock: Clock) -> Service:
             "sessions": SessionWatch(store, state.view, state.health).run,
             "expiry": build_reaper(gateway, state).run,
             "node states": StatusNotifier(gateway.cluster, gateway.local, context.bus.events).run,
+            "clocks": ClockReader(gateway.cluster, context.bus.publisher).run,
             "directory": state.directory.run,
         },
         ending=(gateway.requests.end,),

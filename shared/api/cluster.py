@@ -4,6 +4,7 @@ from pydantic import TypeAdapter
 
 from shared.api.call import Call
 from shared.api.model import ApiModel, NodeName
+from shared.domain.clock_offset import MeasuredClock
 from shared.domain.ids import NodeId
 from shared.domain.liveness import Liveness
 from shared.domain.log_server import LogServerState
@@ -17,6 +18,8 @@ class NodeStatus(ApiModel):
 
     *services* are those that ended uncleanly since their last clean end. *log_server* is the state
     of the node's server of the cluster log, as a master sees it; None where it is not known.
+    *clock* is the node's time against that of the answering master; None where it was not measured
+    lately.
     """
 
     node: NodeId
@@ -38,6 +41,7 @@ class NodeStatus(ApiModel):
     version: str | None
     services: tuple[ServiceRestarts, ...] = ()
     log_server: LogServerState | None = None
+    clock: MeasuredClock | None = None
 
 
 class ClusterStatus(ApiModel):

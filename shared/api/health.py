@@ -12,10 +12,14 @@ class ProcessHealth(ApiModel):
 
 
 class Readiness(ApiModel):
-    """Says whether sessions can be started here; *reasons* say why not."""
+    """Says whether sessions can be started here; *reasons* say why not.
+
+    *warnings* name what is wrong and does not keep them from it.
+    """
 
     ready: bool
     reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class RoleReport(ApiModel):

@@ -157,7 +157,8 @@ class Verifier:
     ) -> Signed:
         """Return who signed a message, or the answer to the request *in_reply_to*.
 
-        A *live* message must be fresh and new; a stored one may have any age.
+        A *live* message must be fresh and new; a stored one may have any age, and so may an
+        answer: it names a request of this boot.
 
         Raises:
             BadSignature: the message is refused; its attribute `reason` is a word for counting.
@@ -183,13 +184,14 @@ class Verifier:
         return signed
 
     def _fresh(self, signed: Signed) -> None:
-        skew = signed.unix_ms - self.now_ms()
-        if abs(skew) > WINDOW_MS:
+        difference = signed.unix_ms - self.now_ms()
+        if abs(difference) > WINDOW_MS:
             raise TooOld(
-                f"the stamp of {signed.identity} differs from our clock by {skew / 1000:+.1f} s, "
-                f"more than {WINDOW_MS / 1000:g} s: it came late, or the clocks differ",
+                f"the stamp of {signed.identity} differs from our time by {difference / 1000:+.1f} "
+                f"s, more than {WINDOW_MS / 1000:g} s: it came late, or the clocks differ "
+                "(`meridian status` says so where one was measured)",
                 reason="too_old",
-                skew_ms=skew,
+                difference_ms=difference,
                 sender=str(signed.identity),
             )
         if signed.unix_ms < self.started_ms:

@@ -29,11 +29,22 @@ class HistoryLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Repetition:
+    """*what* happened so many *times*, from one moment to another, among *changes* in all."""
+
+    what: str
+    times: int
+    first_unix_ms: int
+    last_unix_ms: int
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StatusLine:
     """One event of the site's history, which *speaker* reported: a *sentence*, and its *body*.
 
     *lasted_ms* is how long the state that it reports lasted; None while it lasts, or where there is
-    nothing that could last.
+    nothing that could last. *repeated* says of a folded line what it stands for.
     """
 
     id: str
@@ -45,3 +56,4 @@ class StatusLine:
     body: dict[str, Any]
     is_state: bool = False
     lasted_ms: int | None = None
+    repeated: Repetition | None = None

@@ -6,6 +6,7 @@ made from it.
 
 from typing import Final
 
+from shared.events.clock import ReadClock
 from shared.events.config import (
     ConfigChanged,
     PauseWrites,
@@ -40,7 +41,7 @@ from shared.events.failover import (
     SwitchOver,
 )
 from shared.events.message import Event
-from shared.events.node import NodeHeartbeat, NodeStateChanged, ReadinessChanged
+from shared.events.node import ClockChanged, NodeHeartbeat, NodeStateChanged, ReadinessChanged
 from shared.events.operation import OperationEnded, ReadStatusHistory
 from shared.events.proof import ProveConfig, ProveGateway, ProveReplication
 from shared.events.rehearsal import RehearseSelection
@@ -64,6 +65,8 @@ CATALOGUE: Final[tuple[type[Event], ...]] = (
     NodeHeartbeat,
     NodeStateChanged,
     ReadinessChanged,
+    ClockChanged,
+    ReadClock,
     ServiceEndedUncleanly,
     ProposeChanges,
     ReadDocuments,

@@ -49,7 +49,9 @@ class NodeHeartbeat(Event):
 class NodeStateChanged(Event):
     """*node* is *state* now, as the primary sees it by heartbeats; *cause* says what it saw.
 
-    Emitted at least once: a new primary repeats events that the old one may not have emitted.
+    Where the node's clock was measured and is off, the cause says so. A state that did not last is
+    not reported. Emitted at least once: a new primary repeats events that the old one may not have
+    emitted.
     """
 
     subject: ClassVar = Subject(
@@ -65,7 +67,8 @@ class NodeStateChanged(Event):
 class ReadinessChanged(Event):
     """Master *node* became able or unable to take the role over; *reasons* bar it.
 
-    The primary hears it from the master itself. Emitted at least once, as `NodeStateChanged` is.
+    The primary hears it from the master itself, and reports what lasted. Emitted at least once, as
+    `NodeStateChanged` is.
     """
 
     subject: ClassVar = Subject(
@@ -75,3 +78,20 @@ class ReadinessChanged(Event):
     node: NodeId
     could_take_over: bool
     reasons: tuple[str, ...] = ()
+
+
+class ClockChanged(Event):
+    """The clock of *node* is off by 5 s or more, or no longer, against the primary's.
+
+    *ahead_ms* was measured by question and answer with *service* of that node, never by the age of
+    a message. Emitted at least once, as `NodeStateChanged` is.
+    """
+
+    subject: ClassVar = Subject(
+        "meridian.event.node.clock_changed", speakers=frozenset({"gateway"}), stored=True
+    )
+
+    node: NodeId
+    service: str
+    ahead_ms: int
+    is_off: bool

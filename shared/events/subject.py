@@ -21,6 +21,8 @@ class Subject:
     *speakers* are the services that may send there, *answered_by* those that may reply.
     *sender_field* names the field that must be the sender's own node, if there is one.
     *stored* says that JetStream keeps the message, so that its age says nothing.
+    *any_age* says that a live question is answered however old it is, and however often it comes:
+    only for one that changes nothing and tells nothing that another answer would not.
     """
 
     template: str
@@ -28,6 +30,7 @@ class Subject:
     answered_by: frozenset[str] = frozenset()
     sender_field: str | None = None
     stored: bool = False
+    any_age: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:

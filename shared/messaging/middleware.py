@@ -25,10 +25,21 @@ from faststream.response import PublishType
 from nats.aio.msg import Msg
 from pydantic import BaseModel
 
-from shared.crypto.envelope import FIELDS, MESSAGE, REPLY, SIGNATURE_HEADER, Signer, Verifier
+from shared.crypto.envelope import (
+    FIELDS,
+    MESSAGE,
+    REPLY,
+    SIGNATURE_HEADER,
+    Identity,
+    Signed,
+    Signer,
+    Verifier,
+)
 from shared.decoding.errors import Undecodable
 from shared.decoding.model import decode_model
+from shared.domain.clock_offset import ALERT_MS, ClockOffsets, measure_offset
 from shared.domain.errors import BadSignature, MeridianError, Stopping, Unavailable
+from shared.domain.ids import Instant
 from shared.events.message import Attribute, ErrorReply, Event, Message, Request
 from shared.messaging.catalogue import find_message, require_answerer, require_speaker
 from shared.messaging.rejections import Rejections
@@ -40,15 +51,19 @@ RETRY_SECONDS: Final = 1.0
 REFUSAL: Final = b'{"error_code":'
 """How an `ErrorReply` begins; a test holds that no other answer does."""
 
+STAMPED_OFF: Final = frozenset({"too_old", "before_start"})
+"""Why a message is refused whose proof holds, and whose stamp is far from our time."""
+
 _LOG: Final = logging.getLogger("meridian.messaging")
 
 
 @dataclass(slots=True)
 class PendingRequest:
-    """The request whose answer is awaited in this task; its *id* is known once it was signed."""
+    """The request whose answer is awaited in this task: its *id* and when it was *sent_at*."""
 
     request: type[Request[Any]]
     id: str = ""
+    sent_at: Instant = Instant(0)
     answer: Message | None = None
 
 
@@ -56,7 +71,7 @@ PENDING: ContextVar[PendingRequest | None] = ContextVar("pending", default=None)
 
 
 class Silent(Exception):
-    """Another process answers this request: nothing is sent, and nothing is wrong."""
+    """Nothing is sent, and nothing is wrong: another process answers, or enough was answered."""
 
 
 class Meter(Protocol):
@@ -70,7 +85,8 @@ class Meter(Protocol):
 class Guard:
     """The keys, the count of refusals and the own inbox, which both layers need.
 
-    *fail* receives a broken invariant; the service must end then. *ending* is set once the service
+    *fail* receives a broken invariant; the service must end then. *now* is the clock that nobody
+    sets, *clocks* what the answers' stamps showed of other clocks. *ending* is set once the service
     is told to stop.
     """
 
@@ -80,6 +96,8 @@ class Guard:
     inbox_prefix: str
     meter: Meter
     fail: Callable[[BaseException], None]
+    now: Callable[[], Instant]
+    clocks: ClockOffsets = field(default_factory=ClockOffsets)
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -109,7 +127,7 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             value, message_id = signer.sign(MESSAGE, cmd.destination, kind, payload)
             pending = PENDING.get()
             if cmd.publish_type is PublishType.REQUEST and pending is not None:
-                pending.id = message_id
+                pending.id, pending.sent_at = message_id, self.guard.now()
         cmd.body = payload
         cmd.headers = {**headers, CONTENT_TYPE: kind, SIGNATURE_HEADER: value}
         return await call_next(cmd)
@@ -124,6 +142,8 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             (self._check_reply if is_reply else self._check_message)(message)
         except (BadSignature, Undecodable) as error:
             self.guard.rejections.record(error, _claimed_sender(message))
+            if error.attributes.get("reason") in STAMPED_OFF:
+                self._suspect_clock(Identity.parse(_claimed_sender(message)))
             if is_reply:
                 raise  # whoever asked goes on waiting for the true answer
             raise RejectMessage from error
@@ -166,6 +186,18 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
         )
         require_answerer(pending.request, signed.identity)
         pending.answer = decode_reply(pending.request, message.data)
+        self._measure_clock(signed, pending.sent_at)
+
+    def _measure_clock(self, signed: Signed, sent_at: Instant) -> None:
+        """Keep how far the clock of the one who answered is from ours."""
+        guard, identity = self.guard, signed.identity
+        offset = measure_offset(signed.unix_ms, guard.verifier.now_ms(), sent_at, guard.now())
+        if offset is not None:
+            guard.clocks.record((identity.node, identity.service), offset)
+
+    def _suspect_clock(self, identity: Identity) -> None:
+        """Have the clock of *identity* measured: its message is late, or its clock is wrong."""
+        self.guard.clocks.suspect((identity.node, identity.service), self.guard.now())
 
     def _check_message(self, message: Msg) -> None:
         declared = find_message(message.subject)
@@ -173,12 +205,11 @@ class SigningMiddleware(BaseMiddleware[PublishCommand, Any]):
             raise BadSignature(f"{message.subject} is not declared", reason="unknown_subject")
         require_own_inbox(declared, _claimed_sender(message), message.reply)
         header, kind = _head(message)
-        live = not declared.subject.stored
+        live = not (declared.subject.stored or declared.subject.any_age)
         signed = self.guard.verifier.check(message.subject, header, kind, message.data, live=live)
         require_speaker(declared, message.subject, signed.identity)
-        if live:
-            skew = signed.unix_ms - self.guard.verifier.now_ms()
-            self.guard.rejections.record_skew(str(signed.identity), skew)
+        if live and abs(signed.unix_ms - self.guard.verifier.now_ms()) >= ALERT_MS:
+            self._suspect_clock(signed.identity)
         self._answering, self._sender, self._declared = signed.id, str(signed.identity), declared
 
     def _check_body(self, declared: type[Event], subject: str, body: object) -> None:

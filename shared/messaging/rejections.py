@@ -27,9 +27,6 @@ UNPROVEN: Final = frozenset(
 )
 """Reasons under which the sender's name proves nothing."""
 
-LARGEST_DIFFERENCE_MS: Final = 5_000
-"""From here on a message's age by our clock is reported, though the message still passes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -66,18 +63,6 @@ class Rejections:
         reason = str(error.attributes.get("reason", error.code))
         self.count(reason)
         self._note(UNKNOWN if reason in UNPROVEN else sender, reason, error.message)
-
-    def record_skew(self, sender: str, milliseconds: int) -> None:
-        """Record a message that passed with a stamp that differs from our clock by *milliseconds*.
-
-        One message alone does not show whether it was late or a clock is wrong.
-        """
-        if abs(milliseconds) >= LARGEST_DIFFERENCE_MS:
-            detail = (
-                f"a message of {sender} was accepted though its stamp differs from our clock by "
-                f"{milliseconds / 1000:+.1f} s: it came late, or the clocks differ"
-            )
-            self._note(sender, "late_or_skewed", detail)
 
     def report(self) -> None:
         """Report what waited for a minute, and forget silent senders; call it regularly."""

@@ -21,11 +21,13 @@ def subscription(
     handler: Callable[[Any], Awaitable[Any]],
     *,
     node: NodeId | None = None,
+    service: str = "",
     queue: str = "",
     max_workers: int = 1,
 ) -> NatsRoute:
     """Hand every *message* to *handler*: those to *node* only, if the subject names a receiver.
 
+    Some subjects name its *service* too.
     Members of one *queue* share the messages; *max_workers* are handled at the same time.
     """
     is_answered = issubclass(message, Request)
@@ -37,7 +39,7 @@ def subscription(
     declared = message.subject
     return NatsRoute(
         handler,
-        declared.wildcard if node is None else declared.address(node=node),
+        declared.wildcard if node is None else declared.address(node=node, service=service),
         queue=queue,
         max_workers=max_workers,
         no_reply=not is_answered,

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from shared.crypto.envelope import Identity, Signer, Verifier
 from shared.crypto.keyring import KeyRing
 from shared.crypto.nodekeys import KEY_FILE, TRUST_FILE, NodeKey, TrustStore
+from shared.domain.clock_offset import ClockOffsets
 from shared.events.security import MessageRejected
 from shared.messaging.broker import build_broker
 from shared.messaging.client import OnMalformed
@@ -24,6 +25,7 @@ from shared.messaging.middleware import Guard
 from shared.messaging.publisher import Publisher
 from shared.messaging.rejections import Rejection, Rejections
 from shared.runtime.clock import Clock
+from shared.runtime.clock_answers import ClockAnswers, clock_router
 from shared.runtime.containment import Containment
 from shared.runtime.fault import Fault
 from shared.runtime.health import Health
@@ -45,11 +47,12 @@ class MemberKeys:
 
 @dataclass(frozen=True)
 class MessageSecurity:
-    """The signer and the checker of messages, and the counter of those that are refused."""
+    """The signer and the checker of messages, the counter of refusals, the clocks of others."""
 
     signer: Signer
     verifier: Verifier
     rejections: Rejections
+    clocks: ClockOffsets
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,11 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
     registry = _build_registry(service)
     rejections = Rejections(clock.now, _log_rejection, _rejected_counter(registry))
     fault, meter = Fault(), PrometheusMeter(registry)
-    guard = Guard(signer, verifier, rejections, inbox_prefix(identity), meter, fault.report)
+    guard = Guard(
+        *(signer, verifier, rejections, inbox_prefix(identity), meter, fault.report, clock.now)
+    )
     broker = build_broker(access, identity, guard)
+    broker.include_router(clock_router(ClockAnswers(clock.now), settings.node, service))
     bus = _build_bus(
         identity,
         access,
@@ -142,7 +148,7 @@ def build_context(settings: ServiceSettings, service: str, clock: Clock) -> Serv
         clock=clock,
         process=Process(identity, package_version(), started, settings.state_dir),
         keys=MemberKeys(keyring, node_key, trust),
-        security=MessageSecurity(signer, verifier, rejections),
+        security=MessageSecurity(signer, verifier, rejections, guard.clocks),
         bus=bus,
         telemetry=Telemetry(Health(), registry),
         faults=Faults(fault, Containment(fault.report, _contained_counter(registry))),

@@ -66,7 +66,8 @@ class StatusApp:
                 return 200, JSON, b'{"ok":true}'
             case "/readyz":
                 reasons = self._health.reasons()
-                body = json.dumps({"ready": not reasons, "reasons": reasons}).encode()
+                found = {"ready": not reasons, "reasons": reasons}
+                body = json.dumps({**found, "warnings": self._health.warnings()}).encode()
                 return (503 if reasons else 200), JSON, body
             case _:
                 return 404, TEXT, b"not found\n"

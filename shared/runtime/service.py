@@ -48,6 +48,7 @@ from shared.runtime.context import ServiceContext
 from shared.runtime.log import set_up_logging
 from shared.runtime.marks import Mark
 from shared.runtime.metrics import MetricsServer
+from shared.runtime.own_clock import OwnClock
 from shared.settings import ServiceSettings
 
 AGAIN_SECONDS: Final = 0.5
@@ -174,7 +175,19 @@ def _tasks(service: Service) -> tuple[Task, ...]:
 
 
 def _workers(service: Service) -> dict[str, Task]:
-    return {"rejections": partial(_report, service.context), **service.workers}
+    context = service.context
+    return {
+        "rejections": partial(_report, context),
+        "own clock": _own_clock(context).run,
+        **service.workers,
+    }
+
+
+def _own_clock(context: ServiceContext) -> OwnClock:
+    return OwnClock(
+        *(context.process.identity, frozenset(context.keys.trust.masters), context.bus.publisher),
+        *(context.security.clocks, context.telemetry.health, context.clock),
+    )
 
 
 def _start_worker(context: ServiceContext, name: str, run: Task) -> "asyncio.Task[None]":

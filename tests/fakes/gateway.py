@@ -10,6 +10,7 @@ from services.gateway.cluster.core.observed import Observed
 from services.gateway.sessions.view import SessionsView
 from shared.crypto.keyring import KeyRing, Keys
 from shared.crypto.sealing import SiteSecret
+from shared.domain.clock_offset import ClockOffsets
 from shared.domain.ids import ClusterId, NodeId
 from shared.runtime.directory import Directory
 from shared.runtime.grant import GrantHolder
@@ -56,6 +57,7 @@ def build_in_memory_gateway() -> InMemoryGateway:
         directory=Directory(site, overrides=True),
         view=SessionsView(),
         observed=Observed(),
+        offsets=ClockOffsets(),
         grant=GrantHolder(NodeId("alpha"), BOOT),
         health=Health(),
         containment=containment,

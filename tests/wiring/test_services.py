@@ -140,7 +140,8 @@ HEARD = {
 def test_each_service_hears_what_it_should_and_shares_what_one_may_answer(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, service: str
 ) -> None:
-    assert heard(ground.build(service, monkeypatch)) == HEARD[service]
+    own_clock = (f"meridian.node.alpha.{service}.clock", "")
+    assert heard(ground.build(service, monkeypatch)) == {*HEARD[service], own_clock}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -171,11 +172,15 @@ def test_every_request_is_heard_by_a_service_that_may_answer_it(
     for message in CATALOGUE:
         if not issubclass(message, Request):
             continue
-        address = message.subject.address(**dict.fromkeys(message.subject.fields, ALPHA))
+        fields = dict.fromkeys(message.subject.fields, ALPHA)
         listeners = {
             service
             for service, subjects in by_service.items()
-            if subjects & {address, message.subject.wildcard}
+            if subjects
+            & {
+                message.subject.address(**{**fields, "service": service}),
+                message.subject.wildcard,
+            }
         }
         assert listeners == message.subject.answered_by, message.__name__
 

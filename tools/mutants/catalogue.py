@@ -3,6 +3,7 @@
 from typing import Final
 
 from tools.mutants.api import API
+from tools.mutants.clocks import CLOCKS
 from tools.mutants.copies import COPIES
 from tools.mutants.gateway import GATEWAY
 from tools.mutants.generations import GENERATIONS
@@ -31,6 +32,7 @@ GRANT: Final = "shared.runtime.grant"
 
 MUTANTS: Final = (
     *API,
+    *CLOCKS,
     *COPIES,
     *GATEWAY,
     *GENERATIONS,

@@ -1,10 +1,13 @@
 """The cluster as this gateway sees it: the configured nodes, and what each reported."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.gateway.cluster.core.node_clocks import attribute_offsets
 from services.gateway.cluster.core.node_report import NodeReport, report_node
 from services.gateway.cluster.core.observed import Observed
 from services.gateway.cluster.core.survival import MasterFacts, SiteFacts
+from shared.domain.clock_offset import ClockOffsets, MeasuredClock
 from shared.domain.errors import NoPrimary
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
@@ -17,11 +20,12 @@ from shared.runtime.directory import Directory
 
 @dataclass(frozen=True)
 class Cluster:
-    """The nodes of the site, as *node* hears them."""
+    """The nodes of the site, as *node* hears them; *offsets* are of the clocks that it asked."""
 
     node: NodeId
     directory: Directory
     observed: Observed
+    offsets: ClockOffsets
     clock: Clock
 
     def masters(self) -> list[NodeId]:
@@ -41,6 +45,13 @@ class Cluster:
         """Return what *node* reported."""
         timing = self.directory.require_site().timing
         return report_node(self.observed, node, timing, self.clock.now())
+
+    def clocks(self) -> Mapping[NodeId, MeasuredClock]:
+        """Return the clocks of the nodes that were measured lately, as whose they are."""
+        now = self.clock.now()
+        found = {node: self.offsets.worst(node, now) for node in self.directory.nodes}
+        measured = {node: clock for node, clock in found.items() if clock is not None}
+        return attribute_offsets(self.node, measured)
 
     def find_primary(self) -> PrimaryClaim | None:
         """Return the master that seems to be primary; None when no master says that it is."""

@@ -21,6 +21,10 @@ class LocalHealth:
         """List why this gateway is not ready; empty when it is."""
         return self.health.reasons()
 
+    def warnings(self) -> list[str]:
+        """List what is wrong here and does not keep this gateway from being ready."""
+        return self.health.warnings()
+
     def primary_epoch(self) -> Epoch | None:
         """Return the epoch in which this master is primary now; None when it is not."""
         return self.grant.valid_epoch(self.clock.now())

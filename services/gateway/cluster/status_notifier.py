@@ -5,6 +5,7 @@ from typing import Final
 
 from services.gateway.cluster.cluster import Cluster
 from services.gateway.cluster.core.news import MasterReadiness, NodeNews, ReadinessNews
+from services.gateway.cluster.core.node_clocks import ClockNews
 from services.gateway.cluster.local_health import LocalHealth
 from shared.domain.ids import Instant, NodeId
 from shared.domain.liveness import Liveness
@@ -23,6 +24,7 @@ class StatusNotifier:
         self._events = events
         self._news = NodeNews()
         self._readiness = ReadinessNews()
+        self._clocks = ClockNews()
 
     async def run(self) -> None:
         """Check, every half a second, until cancelled."""
@@ -32,16 +34,21 @@ class StatusNotifier:
 
     def check(self) -> None:
         """Emit what changed since the last check."""
-        directory = self._cluster.directory
-        if directory.site is None:
+        site = self._cluster.directory.site
+        if site is None:
             return
-        now = self._cluster.clock.now()
-        states = {node: self._cluster.liveness(node, now) for node in directory.nodes}
+        now, interval = self._cluster.clock.now(), site.timing.heartbeat_seconds
+        states = {node: self._cluster.liveness(node, now) for node in self._cluster.directory.nodes}
+        clocks = self._cluster.clocks()
+        causes = {node: clock.describe() for node, clock in clocks.items() if clock.is_off}
         is_primary = self._local.primary_epoch() is not None
-        for event in self._news.update(states, now, is_primary=is_primary):
+        backups = self._backups(now)
+        for event in (
+            *self._clocks.update(clocks, is_primary=is_primary),
+            *self._news.update(states, causes, interval, now, is_primary=is_primary),
+            *self._readiness.update(backups, interval, now, is_primary=is_primary),
+        ):
             self._events.emit(event)
-        for changed in self._readiness.update(self._backups(now), is_primary=is_primary):
-            self._events.emit(changed)
 
     def _backups(self, now: Instant) -> dict[NodeId, MasterReadiness]:
         """Collect what the masters that are alive and not primary say of their readiness."""

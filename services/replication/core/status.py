@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from shared.decoding.fields import decode_mapping
+from shared.domain.clock_offset import describe_offset
 from shared.events import CATALOGUE
 
 PREFIX: Final = "meridian.event."
@@ -45,6 +46,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "replication.space_changed": "the log server of {node} has {room}: {used} of {limit} are used",
     "replication.conflict_kept": "{node} had {count} documents alone, kept as conflict {conflict}",
     "node.state_changed": "{node} is {state}, was {previous}: {cause}",
+    "node.clock_changed": "the clock of {node} is {clock}",
     "service.ended_uncleanly": "{service} of {node} was started again after {unclean}",
     "webhook.state_changed": "webhook {webhook} is {state}, was {previous}: {cause}",
     "webhook.delivery_failed": "webhook {webhook} gave up an event: {cause}",
@@ -111,10 +113,17 @@ def _derived(body: Mapping[str, Any]) -> dict[str, str]:
         "used": f"{used / 2**20:,.0f} MiB",
         "limit": f"{limit / 2**20:,.0f} MiB",
         "readiness": f"{ready}: {reasons}" if reasons else ready,
+        "clock": _clock(body),
         "outcome": failed,
         "unclean": _unclean_ends(body),
         "previous": str(body.get("previous") or "nobody"),
     }
+
+
+def _clock(body: Mapping[str, Any]) -> str:
+    """Say how a node's clock is, as one of its services told the time."""
+    offset = describe_offset(int(body.get("ahead_ms") or 0))
+    return f"{offset}, as its {body.get('service')} told" if body.get("is_off") else "right again"
 
 
 def _unclean_ends(body: Mapping[str, Any]) -> str:

@@ -94,14 +94,15 @@ class Target:
         live = not self.is_stored
         yield from headless(good)
         yield from unproven(speaker, self.subject, good, live=live)
-        yield from misstated(speaker, self.subject, good, live=live)
+        fresh = live and not self.message.subject.any_age
+        yield from misstated(speaker, self.subject, good, live=fresh)
         if self._is_event:
             yield from misattested(speaker, self.subject, good)
         if not live:
             yield from mistimed(speaker, self.subject, good)
         if live:
             yield from misdirected(speaker, self.subject, good)
-        if live and self.is_harmless and all(len(each.services) == 1 for each in self.audiences):
+        if fresh and self.is_harmless and all(len(each.services) == 1 for each in self.audiences):
             # Each member of a queue group remembers what it got itself.
             yield from replayed(speaker, self.subject, good)
         yield from bodies(speaker, self.subject, self.good, chance)

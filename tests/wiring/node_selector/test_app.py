@@ -33,6 +33,7 @@ def test_every_replica_hears_heartbeats_and_shares_the_questions(tmp_path: Path)
     }
     assert subscribed == {
         ("meridian.node.*.heartbeat", ""),
+        ("meridian.node.alpha.node_selector.clock", ""),
         ("meridian.selection.select", "node_selector"),
         ("meridian.selection.explain", "node_selector"),
         ("meridian.selection.rehearse", "node_selector"),

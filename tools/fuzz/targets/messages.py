@@ -107,7 +107,8 @@ def _layer(data: bytes) -> object:
     topic, refusals = text_of(subject), Refusals()
     headers: dict[str, str] = {} if b"unsigned" in how else signed(topic, payload, sender)
     guard = Guard(
-        signer(), verifier(), refusals, f"_INBOX.{ALPHA}", cast("Any", None), _invariant_broke
+        *(signer(), verifier(), refusals, f"_INBOX.{ALPHA}", cast("Any", None), _invariant_broke),
+        lambda: Instant(0.5),
     )
     if b"answer" in how:
         topic = f"_INBOX.{ALPHA}.1"

@@ -28,10 +28,12 @@ async def status(cluster: TheCluster, caller: TheCaller) -> ClusterStatus:
     """List every node, with role, liveness, position and load."""
     del caller
     directory, primary = cluster.directory, cluster.find_primary()
-    facts = cluster.find_facts()
+    facts, clocks = cluster.find_facts(), cluster.clocks()
     servers = facts.log.states
     nodes = [
-        _node_status(cluster, node, each).model_copy(update={"log_server": servers.get(node)})
+        _node_status(cluster, node, each).model_copy(
+            update={"log_server": servers.get(node), "clock": clocks.get(node)}
+        )
         for node, each in directory.nodes.items()
     ]
     return ClusterStatus(

@@ -26,7 +26,7 @@ async def readyz(local: TheLocalHealth, response: Response) -> Readiness:
     """Answer 200 when sessions can be started here; else 503 with the reasons."""
     reasons = tuple(local.reasons())
     response.status_code = 503 if reasons else 200
-    return Readiness(ready=not reasons, reasons=reasons)
+    return Readiness(ready=not reasons, reasons=reasons, warnings=tuple(local.warnings()))
 
 
 @router.get("/role")

@@ -14,6 +14,7 @@ from shared.api.model import Page
 from shared.api.status_history import StatusHistoryQuery
 from shared.decoding.text import to_integer
 from shared.domain.history import StatusLine
+from shared.domain.history_folding import fold_history
 from shared.events.operation import ReadStatusHistory
 
 router = APIRouter(tags=["cluster"], route_class=DecodedRoute)
@@ -35,7 +36,8 @@ async def read_status_history(
     following = None
     if answer.next is not None:
         following = link_next(request, response, query, before="{}.{}".format(*answer.next))
-    return Page(items=answer.lines, next=following)
+    lines = fold_history(answer.lines) if query.folded else answer.lines
+    return Page(items=lines, next=following)
 
 
 def as_question(query: StatusHistoryQuery) -> ReadStatusHistory:

@@ -1,5 +1,7 @@
 """What is news of the nodes, and when the status notifier emits it."""
 
+from collections.abc import Mapping
+
 from services.gateway.cluster.core.news import REMEMBERED_SECONDS, NodeNews
 from services.gateway.cluster.status_notifier import StatusNotifier
 from shared.documents import Kind
@@ -9,6 +11,7 @@ from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, NodeStateChanged
 from tests.unit.gateway.conftest import BOOT, InMemoryGateway
 
+INTERVAL = 0.5
 BERLIN, TOKYO = NodeId("berlin"), NodeId("tokyo")
 
 
@@ -16,12 +19,23 @@ def states(news: tuple[NodeStateChanged, ...]) -> list[tuple[str, Liveness, Live
     return [(each.node, each.state, each.previous) for each in news]
 
 
+def update(
+    news: NodeNews,
+    found: Mapping[NodeId, Liveness | None],
+    at: float,
+    *,
+    clocks: Mapping[NodeId, str] | None = None,
+    is_primary: bool = True,
+) -> tuple[NodeStateChanged, ...]:
+    return news.update(found, clocks or {}, INTERVAL, Instant(at), is_primary=is_primary)
+
+
 def test_the_primary_reports_each_change_once() -> None:
     news = NodeNews()
 
-    first = news.update({BERLIN: Liveness.ALIVE, TOKYO: None}, Instant(1.0), is_primary=True)
-    same = news.update({BERLIN: Liveness.ALIVE, TOKYO: None}, Instant(2.0), is_primary=True)
-    dead = news.update({BERLIN: Liveness.DEAD}, Instant(3.0), is_primary=True)
+    first = update(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 1.0)
+    same = update(news, {BERLIN: Liveness.ALIVE, TOKYO: None}, 2.0)
+    dead = update(news, {BERLIN: Liveness.DEAD}, 3.0)
 
     assert states(first) == [(BERLIN, Liveness.ALIVE, None)]
     assert same == ()
@@ -29,32 +43,64 @@ def test_the_primary_reports_each_change_once() -> None:
     assert dead[0].cause == "no heartbeat came for too long"
 
 
+def test_the_cause_of_a_dead_node_names_its_clock_where_that_is_off() -> None:
+    news = NodeNews()
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
+
+    clocks = {BERLIN: "its clock is 40 s ahead (measured 1 s ago)"}
+    (dead,) = update(news, {BERLIN: Liveness.DEAD}, 5.0, clocks=clocks)
+
+    assert dead.cause == (
+        "no heartbeat came for too long; its clock is 40 s ahead (measured 1 s ago)"
+    )
+
+
+def test_a_node_that_is_suspect_for_a_moment_is_no_news() -> None:
+    news = NodeNews()
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
+
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 2.0) == ()
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 2.9) == ()
+    assert update(news, {BERLIN: Liveness.ALIVE}, 3.0) == ()
+    assert update(news, {BERLIN: Liveness.SUSPECT}, 4.0) == ()
+    suspect = update(news, {BERLIN: Liveness.SUSPECT}, 5.0)
+    assert states(suspect) == [(BERLIN, Liveness.SUSPECT, Liveness.ALIVE)]
+
+
+def test_a_node_is_alive_again_once_its_heartbeats_came_for_some_seconds() -> None:
+    news = NodeNews()
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0)
+    update(news, {BERLIN: Liveness.DEAD}, 5.0)
+
+    for at in (6.0, 8.0, 10.9):
+        assert update(news, {BERLIN: Liveness.ALIVE}, at) == ()
+    alive = update(news, {BERLIN: Liveness.ALIVE}, 11.0)
+    assert states(alive) == [(BERLIN, Liveness.ALIVE, Liveness.DEAD)]
+
+
 def test_a_new_primary_reports_what_it_saw_shortly_before() -> None:
     news = NodeNews()
-    news.update({BERLIN: Liveness.ALIVE}, Instant(1.0), is_primary=False)
-    news.update({BERLIN: Liveness.DEAD}, Instant(30.0), is_primary=False)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
+    update(news, {BERLIN: Liveness.DEAD}, 30.0, is_primary=False)
 
-    events = news.update({BERLIN: Liveness.DEAD}, Instant(31.0), is_primary=True)
+    events = update(news, {BERLIN: Liveness.DEAD}, 31.0)
 
     assert states(events) == [(BERLIN, Liveness.DEAD, Liveness.ALIVE)]
 
 
 def test_a_new_primary_leaves_old_news_to_the_primary_of_that_time() -> None:
     news = NodeNews()
-    news.update({BERLIN: Liveness.ALIVE}, Instant(1.0), is_primary=False)
+    update(news, {BERLIN: Liveness.ALIVE}, 1.0, is_primary=False)
 
-    assert (
-        news.update({BERLIN: Liveness.ALIVE}, Instant(1 + REMEMBERED_SECONDS), is_primary=True)
-        == ()
-    )
+    assert update(news, {BERLIN: Liveness.ALIVE}, 1 + REMEMBERED_SECONDS) == ()
 
 
 def test_a_node_that_left_the_configuration_begins_anew_when_it_is_back() -> None:
     news = NodeNews()
-    news.update({BERLIN: Liveness.DEAD}, Instant(1.0), is_primary=True)
-    news.update({}, Instant(2.0), is_primary=True)
+    update(news, {BERLIN: Liveness.DEAD}, 1.0)
+    update(news, {}, 2.0)
 
-    events = news.update({BERLIN: Liveness.ALIVE}, Instant(3.0), is_primary=True)
+    events = update(news, {BERLIN: Liveness.ALIVE}, 3.0)
 
     assert states(events) == [(BERLIN, Liveness.ALIVE, None)]
 

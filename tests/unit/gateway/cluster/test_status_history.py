@@ -1,5 +1,7 @@
 """What happened, over HTTP: pages, who may read it, and what puts operators' deeds into it."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -7,7 +9,7 @@ from services.gateway.cluster.core.news import MasterReadiness, ReadinessNews
 from services.gateway.cluster.status_notifier import StatusNotifier
 from shared.documents import Kind
 from shared.domain.history import StatusLine
-from shared.domain.ids import Epoch, NodeId
+from shared.domain.ids import Epoch, Instant, NodeId
 from shared.domain.node import MasterRole
 from shared.events.failover import MasterGranted
 from shared.events.node import NodeHeartbeat, ReadinessChanged
@@ -46,6 +48,24 @@ async def test_a_page_names_the_next_one(people: People) -> None:
     assert last.json() == {"items": [], "next": None}
     asked = [each for each in people.fake.site.asked if isinstance(each, ReadStatusHistory)]
     assert asked[-1].before == (5_000, "abc")
+
+
+async def test_a_page_is_folded_on_request_and_whole_otherwise(people: People) -> None:
+    flips = tuple(
+        replace(
+            LINE, id=f"e{number}", at_unix_ms=90_000 - number, fact="failover.readiness_changed"
+        )
+        for number in range(6)
+    )
+    people.fake.site.status_history = StatusHistoryRead(lines=flips)
+    admin = await people.admin()
+
+    whole = (await admin.get("/status/history")).json()["items"]
+    folded = (await admin.get("/status/history?folded=true")).json()["items"]
+
+    assert [each["id"] for each in whole] == [each.id for each in flips]
+    assert [each["id"] for each in folded] == ["e0"]
+    assert folded[0]["repeated"]["changes"] == 6
 
 
 @pytest.mark.parametrize("query", ["before=5000", "before=x.abc", "limit=0", "limit=201"])
@@ -88,28 +108,49 @@ async def test_who_may_not_operate_leaves_no_trace_of_an_operation(people: Peopl
     assert ended(people.fake) == []
 
 
-def readiness(news: ReadinessNews, *reasons: str, is_primary: bool = True) -> list[str]:
+def readiness(news: ReadinessNews, at: float, *reasons: str, is_primary: bool = True) -> list[str]:
     backups = {BRAVO: MasterReadiness(not reasons, reasons)}
-    events = news.update(backups, is_primary=is_primary)
+    events = news.update(backups, 0.5, Instant(at), is_primary=is_primary)
     return [str(each.reasons) for each in events if isinstance(each, ReadinessChanged)]
 
 
 def test_readiness_is_news_when_it_changes_and_not_when_its_numbers_do() -> None:
     news = ReadinessNews()
-    assert readiness(news) == ["()"]
-    assert readiness(news) == []
-    assert readiness(news, "its copy is 12 entries behind") == [
-        "('its copy is 12 entries behind',)"
+    assert readiness(news, 0) == ["()"]
+    assert readiness(news, 1) == []
+    assert readiness(news, 2, "its copy is 12 entries behind") == []
+    assert readiness(news, 3, "its copy is 11 entries behind") == [
+        "('its copy is 11 entries behind',)"
     ]
-    assert readiness(news, "its copy is 9 entries behind") == []
-    assert readiness(news, "it is in maintenance") == ["('it is in maintenance',)"]
+    assert readiness(news, 60, "its copy is 9 entries behind") == []
+    assert readiness(news, 61, "it is in maintenance") == []
+    assert readiness(news, 71, "it is in maintenance") == ["('it is in maintenance',)"]
+
+
+def test_a_master_that_is_unable_for_a_moment_is_no_news_and_neither_is_that_it_is_able() -> None:
+    news = ReadinessNews()
+    assert readiness(news, 0) == ["()"]
+    for at in range(1, 100, 2):
+        assert readiness(news, at, "its database does not answer") == []
+        assert readiness(news, at + 0.5) == []
+
+
+def test_a_master_that_is_silent_in_between_has_not_been_able_without_a_break() -> None:
+    news = ReadinessNews()
+    readiness(news, 0, "it lags")
+    assert readiness(news, 1, "it lags") == ["('it lags',)"]
+    readiness(news, 2)
+    assert list(news.update({}, 0.5, Instant(4), is_primary=True)) == []
+    assert readiness(news, 8) == []
+    assert readiness(news, 13) == ["()"]
 
 
 def test_a_backup_reports_nothing_of_readiness() -> None:
     news = ReadinessNews()
-    assert readiness(news, is_primary=False) == []
-    assert readiness(news) == []
-    assert readiness(news, "it is in maintenance") == ["('it is in maintenance',)"]
+    assert readiness(news, 0, is_primary=False) == []
+    assert readiness(news, 1) == []
+    assert readiness(news, 2, "it is in maintenance") == []
+    assert readiness(news, 3, "it is in maintenance") == ["('it is in maintenance',)"]
 
 
 async def test_the_primarys_gateway_reports_which_master_could_follow(people: People) -> None:
@@ -125,7 +166,12 @@ async def test_the_primarys_gateway_reports_which_master_could_follow(people: Pe
     for name, role in ((ALPHA, MasterRole.PRIMARY), (BRAVO, MasterRole.BACKUP)):
         fake.state.observed.record_heartbeat(
             NodeHeartbeat(
-                node=name, service="failover_monitor", version="1", started_unix_ms=0, role=role
+                node=name,
+                service="failover_monitor",
+                version="1",
+                started_unix_ms=0,
+                role=role,
+                could_take_over=True,
             ),
             now,
         )
