@@ -51,7 +51,8 @@ async def sick(ledger: Ledger, name: str, wanted: int) -> None:
         with sickness.disks_for(name) as disks:
             async with _chunk(ledger, name, sickness.options(disks)) as subject:
                 blow = sickness.blow(name, subject, disks)
-                times = [await accept_again(subject, blow) for _ in range(min(CHUNK, left))]
+                rounds = min(sickness.ROUNDS.get(name, CHUNK), left)
+                times = [await accept_again(subject, blow) for _ in range(rounds)]
                 ledger.add(measure, NAME, times)
 
 

@@ -1,9 +1,10 @@
 """A whole run, part by part, and the rows that it ends in.
 
 How much is measured is told by the environment: KILLS (process killed), MACHINES, FREEZES, CUTS,
-LEADERS (the log's leader killed), SWITCHOVERS, SICK (each sickness), PEERS (rounds with each peer),
-SICK_PEERS (each sickness of Patroni's primary), MINUTES (of trouble with each preset). Presets and
-peers take turns: nothing is measured while something else runs.
+LEADERS (the log's leader killed), SWITCHOVERS, SICK (disk full, config dead), LOCKS (database
+locked), LOG_SERVERS (one out), PEERS (rounds with each peer), SICK_PEERS (each sickness of a peer's
+primary), MINUTES (of trouble with each preset). Presets and peers take turns: nothing is measured
+while something else runs.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from bench.failover import autofailover, latency, network, ours, patroni, sickness
+from bench.failover import autofailover, latency, network, ours, patroni
 from bench.failover.autofailover import AutoFailover
 from bench.failover.ledger import Ledger
 from bench.failover.patroni import Patroni
@@ -61,6 +62,8 @@ class RunOptions:
     leaders: int
     switchovers: int
     sick: int
+    locks: int
+    log_servers: int
     peers: int
     sick_peers: int
     minutes: float
@@ -80,6 +83,8 @@ class RunOptions:
             leaders=int(number("LEADERS", 10)),
             switchovers=int(number("SWITCHOVERS", 50)),
             sick=int(number("SICK", 30)),
+            locks=int(number("LOCKS", 10)),
+            log_servers=int(number("LOG_SERVERS", 10)),
             peers=int(number("PEERS", 7)),
             sick_peers=int(number("SICK_PEERS", 5)),
             minutes=number("MINUTES", 30),
@@ -118,8 +123,10 @@ async def blows(ledger: Ledger, options: RunOptions) -> None:
 
 
 async def sick(ledger: Ledger, options: RunOptions) -> None:
-    for name in sickness.NAMES:
-        await ours.sick(ledger, name, options.sick)
+    await ours.sick(ledger, "disk full", options.sick)
+    await ours.sick(ledger, "config dead", options.sick)
+    await ours.sick(ledger, "database locked", options.locks)
+    await ours.sick(ledger, "log server out", options.log_servers)
 
 
 async def sick_peers(ledger: Ledger, options: RunOptions) -> None:
