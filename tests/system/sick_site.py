@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 
 from stack.demo.writer import ChangeWriter
+from stack.process_group import ProcessGroup
 from stack.site import Site, SiteOptions
-from tests.system.chaos.process_watch import ProcessWatch
+from stack.supervisor import Supervisor
 from tests.system.chaos.sickness import Sickness, disks_of
 from tests.system.people import Api, calling, signed_in
 
@@ -25,14 +26,14 @@ WELL_SECONDS = 90.0
 
 @dataclass
 class SickSite:
-    """One site, its people, and what makes it sick.
+    """One site as `meridian up` runs it, its people, and what makes it sick.
 
-    *watch* starts again what ends, as `meridian up` does.
+    *supervisor* starts again what ends by itself, and no process that was killed by it.
     """
 
     site: Site
     sick: Sickness
-    watch: ProcessWatch
+    supervisor: Supervisor
     api: Api
     env: dict[str, str]
     writers: list[ChangeWriter] = field(default_factory=list[ChangeWriter])
@@ -40,27 +41,29 @@ class SickSite:
 
     @staticmethod
     @contextlib.asynccontextmanager
-    async def start(
-        home: Path, servers: tuple[str, ...] = (), *, wal: bool = False
-    ) -> "AsyncGenerator[SickSite]":
-        """A site whose masters' databases, and whose log servers *servers*, have small disks.
-
-        With *wal* each database's WAL has one of its own.
-        """
+    async def start(home: Path, *, wal: bool = False) -> "AsyncGenerator[SickSite]":
+        """A site whose masters' databases have small disks; with *wal* their WAL has its own."""
+        supervisor = Supervisor(list[str]().append)
         with ExitStack() as stack:
-            disks = stack.enter_context(disks_of(MASTERS, servers))
-            async with Site.start(SiteOptions(watch=disks.link if disks else None)) as site:
-                sick, watch = Sickness(site, disks), ProcessWatch(site)
+            disks = stack.enter_context(disks_of(MASTERS, ()))
+
+            def watch(processes: ProcessGroup) -> None:
+                supervisor.attach(processes)
+                if disks:
+                    disks.link(processes)
+
+            async with Site.start(SiteOptions(watch=watch)) as site:
+                sick = Sickness(site, disks)
                 if wal and disks:
                     await sick.separate_wal(stack)
-                watching = asyncio.create_task(watch.run())
+                supervising = asyncio.create_task(supervisor.run())
                 try:
                     async with calling(site) as api:
-                        yield SickSite(site, sick, watch, api, await signed_in(site, home))
+                        yield SickSite(site, sick, supervisor, api, await signed_in(site, home))
                 finally:
                     sick.end()
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+                    supervising.cancel()
+                    await asyncio.gather(supervising, return_exceptions=True)
 
     async def check(self) -> dict[str, Any]:
         """What `meridian failover check` asks; empty while nobody answers it."""

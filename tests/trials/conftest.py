@@ -13,7 +13,6 @@ import pytest_asyncio
 from tests.system.sick_site import SickSite
 
 HERE = Path(__file__).parent
-LOG_SERVERS = ("alpha", "bravo", "witness")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def sick_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SickSite]:
-    """The site; whatever ends on it is started again."""
-    async with SickSite.start(tmp_path_factory.mktemp("home"), LOG_SERVERS, wal=True) as site:
+    """The site; whatever ends on it by itself is started again."""
+    async with SickSite.start(tmp_path_factory.mktemp("home"), wal=True) as site:
         yield site

@@ -6,7 +6,6 @@ machine with a wrong time does (Debian: `apt-get install faketime`).
 
 import asyncio
 import contextlib
-import signal
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -38,8 +37,7 @@ HOUR = "+3600"
 async def faked(sick_site: SickSite, node: str, service: str, offset: Path) -> AsyncGenerator[None]:
     """Have *service* of *node* run with a time of day that is off by what the file says."""
     site, processes = sick_site.site, sick_site.site.processes
-    sick_site.watch.keep_down(node, service)
-    await site.kill_service(node, service)
+    await sick_site.supervisor.kill(node, service)
     usual = processes.program(site.layout.node(node), service)
     environment = {
         **usual.environment,
@@ -56,9 +54,8 @@ async def faked(sick_site: SickSite, node: str, service: str, offset: Path) -> A
     try:
         yield
     finally:
-        processes.fork_server.send([child], signal.SIGKILL)
-        await child.wait()
-        sick_site.watch.release()
+        await processes.kill([child])
+        await sick_site.supervisor.start(node, service)
 
 
 async def line_about_clock(sick_site: SickSite, node: str) -> str:

@@ -1,4 +1,4 @@
-"""Log servers that end, sleep, lose their store or their disk: what the site accepts meanwhile."""
+"""Log servers that end, sleep or lose their store: what the site accepts meanwhile."""
 
 import asyncio
 import shutil
@@ -9,7 +9,6 @@ import pytest
 
 from stack import nats
 from stack.process_group import NATS
-from tests.system.chaos.sickness import possible
 from tests.system.sick_site import SickSite
 from tests.system.test_elections import ELECTION_SECONDS, until_witness_leads
 
@@ -21,10 +20,12 @@ BACK_SECONDS = 15.0
 
 
 async def kill(sick_site: SickSite, *nodes: str) -> None:
-    """End these log servers and keep them down."""
-    for node in nodes:
-        sick_site.watch.keep_down(node, NATS)
-    await asyncio.gather(*(sick_site.site.kill_service(node, NATS) for node in nodes))
+    """End these log servers; they stay away until `start`."""
+    await asyncio.gather(*(sick_site.supervisor.kill(node, NATS) for node in nodes))
+
+
+async def start(sick_site: SickSite, *nodes: str) -> None:
+    await asyncio.gather(*(sick_site.supervisor.start(node, NATS) for node in nodes))
 
 
 async def reported_out(sick_site: SickSite, node: str) -> None:
@@ -47,7 +48,7 @@ async def test_log_servers_that_are_killed_in_turn_cost_a_moment_and_no_change(
             await kill(sick_site, node)
             await reported_out(sick_site, node)
             await sick_site.accepted_again(time.monotonic())
-            sick_site.watch.release()
+            await start(sick_site, node)
             await sick_site.well()
         assert sick_site.longest_pause(begin) < BACK_SECONDS
 
@@ -62,7 +63,7 @@ async def test_two_log_servers_at_once_stop_the_changes_until_one_of_them_is_bac
         stopped = time.monotonic()
         await asyncio.sleep(DOWN_SECONDS)
         assert sick_site.accepted(stopped) == [], "one of three is no quorum"
-        sick_site.watch.release()
+        await start(sick_site, backup, "witness")
         await sick_site.accepted_again(time.monotonic())
         assert sick_site.longest_pause(stopped) < DOWN_SECONDS + ELECTION_SECONDS
     await sick_site.well()
@@ -78,7 +79,7 @@ async def test_a_store_that_was_deleted_is_filled_again_by_the_others(sick_site:
             store = nats.store_folder(layout, node)
             for each in list(store.resolve().iterdir()):
                 shutil.rmtree(each)
-            sick_site.watch.release()
+            await start(sick_site, node)
             await sick_site.accepted_again(time.monotonic())
             await sick_site.well()
         assert sick_site.longest_pause(begin) < BACK_SECONDS
@@ -104,19 +105,3 @@ async def test_a_log_leader_that_sleeps_moves_no_role_and_is_replaced_by_an_elec
         assert sick_site.longest_pause(begin) < ELECTION_SECONDS
     assert await sick_site.well() == roles
     assert await sick_site.epoch() == before
-
-
-@pytest.mark.root
-@pytest.mark.skipif("log disk full" not in possible(), reason="no disk of our own")
-async def test_a_log_server_whose_disk_was_full_is_named_and_comes_back(
-    sick_site: SickSite,
-) -> None:
-    roles = await sick_site.well()
-    async with sick_site.writing():
-        begin = time.monotonic()
-        await sick_site.sick.begin("log disk full", "bravo")
-        await reported_out(sick_site, "bravo")
-        await sick_site.accepted_again(time.monotonic())
-        sick_site.sick.end()
-        assert await sick_site.well() == roles
-    assert sick_site.longest_pause(begin) < BACK_SECONDS
