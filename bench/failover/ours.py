@@ -16,7 +16,7 @@ from stack.site import SiteOptions
 
 NAME: Final = "meridian"
 LOST: Final = "acknowledged changes lost"
-AGAIN: Final = "accepted again"
+AGAIN: Final = "no change accepted"
 CHUNK: Final = 10
 """So many rounds a site lives, and so many are lost when a run is interrupted."""
 

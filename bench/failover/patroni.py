@@ -187,6 +187,9 @@ class Patroni:
             if server.name in self.running:
                 postgres.kill_machine(self.running[server.name], server)
 
+    async def is_pausing(self, _: str) -> bool:
+        return self.history.is_pausing(time.monotonic())
+
     def disk_full(self) -> Blow:
         """The disk of a server's PostgreSQL has no free page; its Patroni's own files have room."""
 
@@ -196,7 +199,7 @@ class Patroni:
         async def mend(server: str) -> None:
             self.disks[server].free()
 
-        return Blow("disk full", strike, mend)
+        return Blow("disk full", strike, mend, self.is_pausing)
 
     def database_locked(self) -> Blow:
         """The table that the writer writes is locked."""
@@ -211,7 +214,7 @@ class Patroni:
         async def mend(server: str) -> None:
             locks.pop(server).release()
 
-        return Blow("database locked", strike, mend)
+        return Blow("database locked", strike, mend, self.is_pausing)
 
     def _server(self, name: str) -> Server:
         return next(server for server in self.servers if server.name == name)

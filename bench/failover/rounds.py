@@ -1,8 +1,8 @@
 """One round after another: wait until all is well, hurt the primary, wait for the next one.
 
 What is measured is the time from the blow to the first stamp that was acknowledged without the
-old primary; of a primary that is only sick, the time until stamps are accepted for good again, by
-whomever. A chunk of rounds ends with a look for every stamp that was ever acknowledged.
+old primary; of a primary that is only sick, the time for which no stamp is accepted by anybody. A
+chunk of rounds ends with a look for every stamp that was ever acknowledged.
 """
 
 import asyncio
@@ -42,16 +42,22 @@ class Subject(Protocol):
         ...
 
 
+async def _at_once(_: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Blow:
     """How a primary is hurt, and how it comes back; both are told its name.
 
     *strike* gives the moment of the blow; what had to be found out before is not counted.
+    *is_felt* says whether it has had its effect: a full disk has none while pages have room.
     """
 
     name: str
     strike: Callable[[str], Awaitable[float]]
     mend: Callable[[str], Awaitable[None]]
+    is_felt: Callable[[str], Awaitable[bool]] = _at_once
 
 
 async def fail_over(subject: Subject, blow: Blow, phase_seconds: float = PHASE_SECONDS) -> float:
@@ -67,7 +73,7 @@ async def fail_over(subject: Subject, blow: Blow, phase_seconds: float = PHASE_S
 
 
 async def accept_again(subject: Subject, blow: Blow, phase_seconds: float = PHASE_SECONDS) -> float:
-    """Make the primary sick once: seconds until stamps are accepted for good again.
+    """Make the primary sick once: for how many seconds no stamp is accepted, until they are again.
 
     A subject that does nothing about it is mended after `SICK_SECONDS`, and waited for.
     """
@@ -77,19 +83,21 @@ async def accept_again(subject: Subject, blow: Blow, phase_seconds: float = PHAS
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SICK_SECONDS):
-                return await _accepted_again(subject.history, struck) - struck
+                while not await blow.is_felt(primary):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(AGAIN_LOOK_SECONDS)
+                return await _until_accepted(subject.history, struck)
     finally:
         await blow.mend(primary)
     async with asyncio.timeout(FAILED_SECONDS):
-        return await _accepted_again(subject.history, struck) - struck
+        return await _until_accepted(subject.history, struck)
 
 
-async def _accepted_again(history: History, since: float) -> float:
-    """Wait until stamps are accepted for good after *since*; the moment from which they were."""
+async def _until_accepted(history: History, since: float) -> float:
+    """Wait until stamps are accepted for good after *since*; for how long none was."""
     while True:
-        moment = history.accepted_again(since)
-        if moment is not None:
-            return moment
+        seconds = history.time_until_accepted(since)
+        if seconds is not None:
+            return seconds
         await asyncio.sleep(AGAIN_LOOK_SECONDS)
 
 

@@ -6,7 +6,7 @@ does about it.
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -33,7 +33,16 @@ def disk_full(subject: Meridian, full: SiteDisks) -> Blow:
         full.free()
         await revive(subject.site, node)
 
-    return Blow("disk full", strike, mend)
+    return Blow("disk full", strike, mend, has_moved(subject))
+
+
+def has_moved(subject: Meridian) -> Callable[[str], Awaitable[bool]]:
+    """Whether another master than the one that was hurt is primary."""
+
+    async def is_felt(hurt: str) -> bool:
+        return await subject.site.primary() not in {None, hurt}
+
+    return is_felt
 
 
 def config_dead(subject: Meridian, _: SiteDisks | None) -> Blow:
@@ -47,7 +56,7 @@ def config_dead(subject: Meridian, _: SiteDisks | None) -> Blow:
     async def mend(node: str) -> None:
         site.thaw(node, "config")
 
-    return Blow("config dead", strike, mend)
+    return Blow("config dead", strike, mend, has_moved(subject))
 
 
 def database_locked(subject: Meridian, _: SiteDisks | None) -> Blow:
@@ -61,7 +70,7 @@ def database_locked(subject: Meridian, _: SiteDisks | None) -> Blow:
     async def mend(node: str) -> None:
         locks.pop(node).release()
 
-    return Blow("database locked", strike, mend)
+    return Blow("database locked", strike, mend, has_moved(subject))
 
 
 def log_server_out(subject: Meridian, full: SiteDisks) -> Blow:
@@ -77,7 +86,10 @@ def log_server_out(subject: Meridian, full: SiteDisks) -> Blow:
         await revive(site, node)
         await _survives_loss(subject)
 
-    return Blow("log server out", strike, mend)
+    async def is_felt(_: str) -> bool:
+        return (await subject.check(site.gateway_urls[0])).get("survives_loss") is False
+
+    return Blow("log server out", strike, mend, is_felt)
 
 
 ON_DISKS: Final[dict[str, Callable[[Meridian, SiteDisks], Blow]]] = {

@@ -51,15 +51,23 @@ class History:
         inside = [each.acknowledged for each in self._after(begin) if each.acknowledged <= end]
         return max(b - a for a, b in itertools.pairwise([begin, *inside, end]))
 
-    def accepted_again(self, since: float) -> float | None:
-        """When stamps were acknowledged for good again after *since*; None: they are not yet.
+    def time_until_accepted(self, since: float) -> float | None:
+        """How long no stamp was accepted after *since*; None: they are not accepted for good yet.
 
-        It is the end of the last pause, or *since* itself where there was none.
+        It is the time from the last stamp before the first pause to the first one after the last
+        pause; where none was longer than `PAUSE_SECONDS`, the longest time between two stamps.
         """
         moments = [since, *(stamp.acknowledged for stamp in self._after(since))]
-        pauses = (b for a, b in itertools.pairwise(moments) if b - a > PAUSE_SECONDS)
-        last = max(pauses, default=since)
-        return last if moments[-1] - last >= STEADY_SECONDS else None
+        gaps = list(itertools.pairwise(moments))
+        pauses = [gap for gap in gaps if gap[1] - gap[0] > PAUSE_SECONDS]
+        again = pauses[-1][1] if pauses else since
+        if moments[-1] - again < STEADY_SECONDS:
+            return None
+        return again - pauses[0][0] if pauses else max(after - before for before, after in gaps)
+
+    def is_pausing(self, now: float) -> bool:
+        """Whether the last acknowledgement is longer ago than writers are ever kept waiting."""
+        return not self.stamps or now - self.stamps[-1].acknowledged > PAUSE_SECONDS
 
     def per_second(self) -> float:
         """How many stamps were acknowledged in a second, pauses and all."""

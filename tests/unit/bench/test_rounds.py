@@ -85,6 +85,26 @@ async def test_a_sickness_is_mended_once_stamps_are_accepted_again(
     assert pair.done == ["settled", "mended alpha"]
 
 
+async def test_a_blow_that_is_not_felt_yet_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "AGAIN_LOOK_SECONDS", 0.01)
+    pair, looks = Pair(), list[str]()
+
+    async def strike(server: str) -> float:
+        struck = now()
+        for tenth in range(41):
+            pair.history.add(Stamp(tenth, struck, struck + tenth / 10, frozenset(["alpha"])))
+        return struck
+
+    async def is_felt(server: str) -> bool:
+        looks.append(server)
+        return len(looks) > 3
+
+    blow = Blow("sick", strike, pair.mend, is_felt)
+    assert await accept_again(pair, blow, 0.0) == pytest.approx(0.1)
+    assert looks == ["alpha"] * 4
+
+
 async def test_a_subject_that_does_nothing_about_a_sickness_is_mended_and_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
