@@ -88,20 +88,17 @@ def build_app(settings: MonitorSettings, *, clock: Clock) -> Service:
     status = StatusHandler(
         *(settings.node, monitor, leaders.leaders, log_servers, redirector.status, clock)
     )
+    heard = HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock)
     routers = (
-        heartbeat_router(
-            HeartbeatHandler(settings.node, context.keys.trust, monitor, versions, clock),
-        ),
+        heartbeat_router(heard),
         status_router(status, settings.node),
         switchover_router(switchover, settings.node),
         promise_router(build_voter(context, monitor, link, timing), settings.node),
     )
-    for router in routers:
-        context.bus.broker.include_router(router)
+    context.bus.broker.include_routers(*routers)
     tasks: list[Task] = [link.run, runner.run, Watchdog(announcer.granted_until, clock).run]
     workers: dict[str, Task] = {
-        **build_health_workers(context, monitor, heartbeats, timing),
-        "proofs": proofs.run,
+        **build_health_workers(context, monitor, heartbeats, proofs),
         "giving_way": giving_way.run,
         "redirection": redirector.run,
         "streams": partial(upkeep.keep_streams, link.client, settings.nats_replicas),
@@ -165,12 +162,16 @@ def build_heartbeats(
 
 
 def build_health_workers(
-    context: ServiceContext, monitor: Monitor, heartbeats: HeartbeatSender, timing: Timing
+    context: ServiceContext, monitor: Monitor, heartbeats: HeartbeatSender, proofs: ProofCollector
 ) -> dict[str, Task]:
-    """Build what tells others how this master is."""
-    node, seconds = context.process.identity.node, timing.heartbeat_seconds
+    """Build what asks this master's services how they are, and tells others."""
+    node, seconds = (
+        context.process.identity.node,
+        PRESETS[context.settings.timing].heartbeat_seconds,
+    )
     reporter = PrimaryHealthReporter(node, monitor, context.bus.events, context.clock)
     return {
+        **proofs.tasks(),
         "heartbeat": partial(heartbeats.run, seconds),
         "primary_health": partial(reporter.run, seconds),
     }

@@ -37,13 +37,13 @@ PROMISE: Final = (
     Mutant(
         "who hands over requests promises",
         MONITOR,
-        "self._role.is_acting(now) and self._role.may",
-        "self._role.may",
+        "self._role.is_acting(now) and self._keeping.may",
+        "self._keeping.may",
     ),
     Mutant(
         "who should give way requests promises",
         MONITOR,
-        "self._role.is_acting(now) and self._role.may_renew(now)",
+        "self._role.is_acting(now) and self._keeping.may_renew(now)",
         "self._role.is_acting(now)",
     ),
     Mutant(

@@ -5,6 +5,7 @@ from typing import Final
 from tools.mutants.mutant import Mutant
 
 FITNESS: Final = "services.failover_monitor.core.fitness"
+KEEPING: Final = "services.failover_monitor.core.keeping"
 HEALTH: Final = "services.failover_monitor.core.health"
 MONITOR: Final = "services.failover_monitor.core.monitor"
 READY: Final = "services.failover_monitor.core.ready_masters"
@@ -113,18 +114,18 @@ SICKNESS: Final = (
     Mutant(
         "a sick primary renews for ever",
         ROLE,
-        "self._lease.renewal(now) if self.may_renew(now) else None",
+        "self._lease.renewal(now) if self._keeping.may_renew(now) else None",
         "self._lease.renewal(now)",
     ),
     Mutant(
         "a sick primary stops renewing before it could hand over",
-        ROLE,
+        KEEPING,
         "return now < begun + self._timing.store_timeout_seconds",
         "return now < begun",
     ),
     Mutant(
         "a sick primary stops renewing though nobody is ready",
-        ROLE,
+        KEEPING,
         "        if successor is None:\n            return True\n",
         "        if successor is None:\n            return not faults\n",
     ),
@@ -136,7 +137,7 @@ SICKNESS: Final = (
     ),
     Mutant(
         "two masters that accept nothing toss the role",
-        ROLE,
+        KEEPING,
         "also_reluctant=is_proven",
         "also_reluctant=True",
         IN_THE_WORLD,

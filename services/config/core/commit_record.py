@@ -6,9 +6,10 @@ on an idle site. What the database refused, or did not answer, is no commit, so 
 A refusal is an answer, and says more than silence: a server that restarts or waits for a lock may
 be well in a moment, one whose disk is full is not. Refusals in a row are therefore counted. A probe
 is the weaker of the two, because its page may still be there when none of another size is. So its
-commit does not take back what was refused to an append: only an append that commits does, or
-`REMEMBERED_SECONDS` in which none was refused. Otherwise two masters with full disks would each
-look well while the other one is primary, and pass the role to and fro.
+commit does not take back what was refused to an append: only an append that commits does, a later
+entry that the follower applied to the same database, or `REMEMBERED_SECONDS` without a refusal.
+Otherwise two masters with full disks would each look well while the other one is primary, and pass
+the role to and fro.
 
 An append also needs this process's own connection to the log. That its server answers on it is
 noted beside the commits, and the proof is no younger than that. A log without a leader is no fault
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
 from shared.domain.refusal import StoreRefused
 from shared.events.proof import ServiceProof
 
@@ -38,6 +39,7 @@ class CommitRecord:
     _linked_at: Instant = Instant(0.0)
     _refused_appends: int = 0
     _refused_at: Instant = Instant(0.0)
+    _refused_revision: Revision = Revision(0)
     _refused_probes: int = 0
     _append_cause: str = ""
     _store_cause: str = ""
@@ -48,6 +50,11 @@ class CommitRecord:
         self._refused_appends, self._append_cause = 0, ""
         self.record_probe(now)
         self.record_link(now)
+
+    def record_applied(self, revision: Revision) -> None:
+        """Note that the database has the entry of *revision*, as its follower reports."""
+        if self._refused_appends and revision > self._refused_revision:
+            self._refused_appends, self._append_cause = 0, ""
 
     def record_probe(self, now: Instant) -> None:
         """Note that a probe was committed."""
@@ -63,12 +70,15 @@ class CommitRecord:
         """Note that no server answered on the connection to the log."""
         self._link_cause = cause
 
-    def record_failed_append(self, error: StoreUnavailable, now: Instant) -> None:
-        """Note that the database took no append: it refused, or it was silent."""
+    def record_failed_append(
+        self, error: StoreUnavailable, revision: Revision, now: Instant
+    ) -> None:
+        """Note that the database, at *revision*, took no append: it refused, or was silent."""
         self._store_cause = error.message
         if isinstance(error, StoreRefused):
             self._refused_appends = self._appends_refused_until(now) + 1
-            self._refused_at, self._append_cause = now, error.message
+            self._refused_at, self._refused_revision = now, revision
+            self._append_cause = error.message
 
     def record_failed_probe(self, error: StoreUnavailable) -> None:
         """Note that the database took no probe: it refused, or it was silent."""

@@ -21,7 +21,7 @@ from shared.decoding.errors import Undecodable
 from shared.documents import Kind
 from shared.documents.state import Documents
 from shared.domain.document import Document, Ref
-from shared.domain.errors import LogUnavailable, NotPrimary
+from shared.domain.errors import LogUnavailable, NotPrimary, StoreUnavailable
 from shared.domain.ids import Epoch, LogGeneration, NodeId, RequestId, Revision, Sequence
 from shared.domain.log import (
     ENTRY_LIMIT_BYTES,
@@ -194,6 +194,11 @@ class Replica:
         self.commits.record_append(self.permission.clock.now())
         self.position, self.mode = transaction.position, transaction.mode
         self._remember(transaction.position)
+
+    def record_failed_append(self, error: StoreUnavailable) -> None:
+        """Note that the database took no append, or did not let one begin."""
+        now = self.permission.clock.now()
+        self.commits.record_failed_append(error, self.position.revision, now)
 
     def change_documents(self, outcome: Mapping[Ref, dict[str, Any] | None]) -> None:
         """Hold the *outcome* of the entry that was just committed."""

@@ -286,6 +286,7 @@ class Writer:
         if self.is_acting:
             self._work.set()
         elif event.node == self.replica.node:
+            self.replica.commits.record_applied(event.revision)
             self._read_what_follower_has(event.revision)
 
     def wake(self) -> None:
@@ -389,7 +390,7 @@ class Writer:
             _LOG.warning("not accepting changes: %s", error.message)
         self.current = None
         if isinstance(error, StoreUnavailable):
-            self.replica.commits.record_failed_append(error, self.permission.clock.now())
+            self.replica.record_failed_append(error)
 
     def _refuse_unwritten(self, error: MeridianError, *, had_begun: bool) -> None:
         """Answer the proposals that were in no entry; also the others where no epoch had begun."""

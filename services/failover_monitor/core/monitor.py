@@ -37,6 +37,7 @@ from services.failover_monitor.core.facts import (
 from services.failover_monitor.core.fitness import Fitness
 from services.failover_monitor.core.handover import Handover, PreparedRecord
 from services.failover_monitor.core.health import NOT_CHECKED, HealthReport
+from services.failover_monitor.core.keeping import Keeping
 from services.failover_monitor.core.key_calls import KeyCalls
 from services.failover_monitor.core.lease import Lease
 from services.failover_monitor.core.observer import Observer
@@ -84,7 +85,8 @@ class Monitor:
         self._ready = ReadyMasters(timing)
         self._lease = Lease(holder, timing)
         self._handover = Handover(self._lease)
-        self._role = Role(self._lease, self._handover, self._fitness, self._ready, timing)
+        self._keeping = Keeping(self._lease, self._fitness, self._ready, timing)
+        self._role = Role(self._lease, self._handover, self._fitness, self._keeping)
         self._requester = PromiseRequester(holder, timing)
         self._voter = PromiseVoter(self._lease, self._role, self._observer, timing)
         self._health = NOT_CHECKED
@@ -110,16 +112,16 @@ class Monitor:
             could_take_over=not self._lease.is_held and not reasons,
             reasons=reasons,
             health=self._health,
-            faults=self._role.faults(now),
-            successor=self._role.successor(now),
+            faults=self._keeping.faults(now),
+            successor=self._keeping.successor(now) if self.is_primary(now) else None,
             is_reluctant=self._fitness.is_reluctant(now),
         )
 
     def describe(self) -> str:
         """Write one line for logs and transcripts."""
-        parts = (self._observer, self._fitness, self._ready)
-        known = "; ".join(part.describe() for part in parts)
-        return f"lease {self._lease.describe()}; key {known}; largest {self._role.largest_epoch}"
+        known = (part.describe() for part in (self._observer, self._fitness, self._ready))
+        lease, largest = self._lease.describe(), self._role.largest_epoch
+        return f"lease {lease}; key {'; '.join(known)}; largest {largest}"
 
     def deadline(self) -> Instant | None:
         """Return when `tick` has something to do; None while every answer is awaited."""
@@ -166,10 +168,7 @@ class Monitor:
         return self._voter.vote(terms, now, can_write=can_write)
 
     def prepare(self, now: Instant, why: str = "") -> PreparedRecord:
-        """Await the role: the holder may write the returned record for this process.
-
-        *why* is what is wrong with the holder; empty when an operator ordered the change.
-        """
+        """Await the role: the holder, in which *why* is wrong, may write the returned record."""
         return self._handover.prepare(now, why)
 
     def pause(self, now: Instant) -> tuple[Grant, ...]:
@@ -232,7 +231,7 @@ class Monitor:
 
     def _request_promises(self, now: Instant) -> tuple[Effect, ...]:
         """Ask every other master, unless the role is over or on its way to another master."""
-        if not (self._role.is_acting(now) and self._role.may_renew(now)):
+        if not (self._role.is_acting(now) and self._keeping.may_renew(now)):
             self._requester.skip(now)
             return NOTHING
         return (CollectVotes(self._requester.open_request(self._lease.epoch, now)),)

@@ -15,12 +15,11 @@ from services.failover_monitor.core.effects import (
     RoleLost,
     WriteLease,
 )
-from services.failover_monitor.core.fitness import Fitness, ServiceFault, first_since
+from services.failover_monitor.core.fitness import Fitness
 from services.failover_monitor.core.handover import Handover
+from services.failover_monitor.core.keeping import Keeping
 from services.failover_monitor.core.lease import Lease
-from services.failover_monitor.core.ready_masters import ReadyMasters
 from services.failover_monitor.core.record import KeyState, LeaseRecord, are_of_one_bucket
-from services.failover_monitor.core.timing import Timing
 from shared.domain.ids import Epoch, Instant, NodeId
 
 NOTHING: Final[tuple[Effect, ...]] = ()
@@ -30,18 +29,12 @@ class Role:
     """The role of this process, from the acquired lease to its end."""
 
     def __init__(
-        self,
-        lease: Lease,
-        handover: Handover,
-        fitness: Fitness,
-        ready: ReadyMasters,
-        timing: Timing,
+        self, lease: Lease, handover: Handover, fitness: Fitness, keeping: Keeping
     ) -> None:
         self._lease = lease
         self._handover = handover
         self._fitness = fitness
-        self._ready = ready
-        self._timing = timing
+        self._keeping = keeping
         self._largest = Epoch(0)
         self._acts_from = Instant(0.0)
         self._promised_to: NodeId | None = None
@@ -62,18 +55,6 @@ class Role:
         """Say whether this master acts as primary at *now*."""
         return self.has_begun and self._lease.is_valid(now) and not self._handover.is_paused
 
-    def may_renew(self, now: Instant) -> bool:
-        """Say whether this master is fit, or nobody else is, or it still tries to hand over."""
-        successor, faults = self._find_successor(now), self._faults(now)
-        if successor is None:
-            return True
-        begun = max(first_since(faults), self._ready.counts_from(successor))
-        return now < begun + self._timing.store_timeout_seconds
-
-    def successor(self, now: Instant) -> NodeId | None:
-        """Return the master to hand the role to at once: it is ready, and this one is not fit."""
-        return self._find_successor(now) if self.is_acting(now) else None
-
     def reasons(self, now: Instant) -> tuple[str, ...]:
         """List the faults of this role; of a master without one, what it has promised."""
         if now < self._acts_from and not self.has_begun:
@@ -84,16 +65,9 @@ class Role:
             return ("its lease ran out and is not renewed yet",)
         if self._handover.is_paused:
             return ("it is handing its role over",)
-        faults = self.faults(now)
+        faults = self._keeping.faults(now)
         extended = ("the lease cannot be written: it acts on the other masters' promises",)
         return (*faults, *extended) if self._lease.is_extended(now) else faults
-
-    def faults(self, now: Instant) -> tuple[str, ...]:
-        """List what makes a holder unfit for its role, and why it keeps it all the same."""
-        faults = tuple(fault.text for fault in self._faults(now))
-        if faults and self._find_successor(now) is None:
-            return (*faults, "no other master is ready to take the role")
-        return faults
 
     def defer_acting(self, until: Instant, promised_to: NodeId) -> None:
         """Act no sooner than *until*, however this master gets the lease."""
@@ -112,7 +86,7 @@ class Role:
         transfer = self._handover.transfer(Epoch(self._largest + 1), now)
         if transfer is not None:
             return transfer
-        return self._lease.renewal(now) if self.may_renew(now) else None
+        return self._lease.renewal(now) if self._keeping.may_renew(now) else None
 
     def record_key(
         self, key: KeyState, previous: NodeId | None, now: Instant
@@ -184,20 +158,6 @@ class Role:
             return NOTHING
         self._unannounced = None
         return (acquired, self._grant())
-
-    def _find_successor(self, now: Instant) -> NodeId | None:
-        """Find who could do better; a fault that no proof shows may be the reluctant one's, too."""
-        faults = self._faults(now)
-        if not faults:
-            return None
-        is_proven = not all(fault.is_unproven for fault in faults)
-        return self._ready.successor(now, also_reluctant=is_proven)
-
-    def _faults(self, now: Instant) -> tuple[ServiceFault, ...]:
-        """Judge the services of a holder as of the last moment at which they had a grant."""
-        if not self._lease.is_held:
-            return ()
-        return self._fitness.holder_faults(min(now, self._lease.valid_until))
 
     def _grant(self) -> Grant:
         lease, paused = self._lease, self._handover.is_paused

@@ -5,7 +5,8 @@ grows old. Each is asked by a loop of its own, so that none of them delays anoth
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from services.failover_monitor.core.fitness import CONFIG, GATEWAY, REPLICATION, Proof
@@ -19,6 +20,9 @@ from shared.runtime.clock import Clock
 
 RARE_SECONDS: Final = 2.0
 """How often a service is asked whose silence counts only after ten seconds."""
+
+LONGEST_CAUSE: Final = 400
+"""Characters of a cause that are passed on; every heartbeat carries them."""
 
 FRESH_SECONDS: Final = 0.7
 """How long a new commit may take that is to show that this master can take the role now."""
@@ -38,13 +42,16 @@ class ProofCollector:
         """Return the last proofs, in the order of their services' names."""
         return tuple(proof for _, proof in sorted(self._proofs.items()))
 
-    async def run(self) -> None:
-        """Ask every service until cancelled."""
+    def tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what asks each service until cancelled."""
         node, rare = self._node, max(RARE_SECONDS, self._often)
-        async with asyncio.TaskGroup() as asking:
-            asking.create_task(self._keep(CONFIG, lambda: ProveConfig(node=node), self._often))
-            asking.create_task(self._keep(REPLICATION, lambda: ProveReplication(node=node), rare))
-            asking.create_task(self._keep(GATEWAY, lambda: ProveGateway(node=node), rare))
+        return {
+            "config_proof": partial(self._keep, CONFIG, ProveConfig(node=node), self._often),
+            "replication_proof": partial(
+                self._keep, REPLICATION, ProveReplication(node=node), rare
+            ),
+            "gateway_proof": partial(self._keep, GATEWAY, ProveGateway(node=node), rare),
+        }
 
     async def find_config_fault(self) -> str:
         """Let config commit once now; return what is wrong, or nothing."""
@@ -53,13 +60,11 @@ class ProofCollector:
             return "its config does not commit now"
         return f"its config commits nothing: {answer.cause}" if answer.refusals else ""
 
-    async def _keep(
-        self, service: str, question: Callable[[], Request[ServiceProof]], seconds: float
-    ) -> None:
+    async def _keep(self, service: str, question: Request[ServiceProof], seconds: float) -> None:
         """Ask *service* every *seconds*; more often until it answers for the first time."""
         while True:
             asked_at = self._clock.now()
-            await self._ask(service, question(), seconds)
+            await self._ask(service, question, seconds)
             pause = seconds if service in self._proofs else self._often
             await asyncio.sleep(max(0.0, asked_at + pause - self._clock.now()))
 
@@ -73,12 +78,7 @@ class ProofCollector:
             return None
         if answer.node != self._node:
             return None
-        self._proofs[service] = Proof(
-            service,
-            self._clock.now(),
-            answer.worked_at,
-            answer.refusals,
-            answer.cause,
-            answer.epoch,
-        )
+        now, cause = self._clock.now(), answer.cause[:LONGEST_CAUSE]
+        worked_at = min(now, answer.worked_at)  # nobody has worked in the future
+        self._proofs[service] = Proof(service, now, worked_at, answer.refusals, cause, answer.epoch)
         return answer

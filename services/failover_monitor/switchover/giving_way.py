@@ -48,7 +48,7 @@ class GivingWay:
 
     async def _try(self, successor: NodeId) -> None:
         status = self.steps.monitor.status(self.steps.clock.now())
-        why = "; ".join(status.reasons)
+        why = "; ".join(status.faults)
         try:
             async with self.busy:
                 await self.give_way(successor, status.epoch, why)

@@ -14,7 +14,7 @@ from tests.simulation.failover.world import DRIFT, World
 if TYPE_CHECKING:
     from shared.domain.ids import NodeId
 
-LOOK_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 0.25
 
 
 def recovery_bound(timing: Timing) -> float:

@@ -27,8 +27,8 @@ from tests.simulation.failover.services import Sickness
 from tests.simulation.failover.world import NODES, World
 
 EVERY_SICKNESS: Final = tuple(Sickness)
-FAULT_SECONDS: Final = (0.5, 20.0)
-FLAPPING_SECONDS: Final = 90.0
+FAULT_SECONDS: Final = (0.5, 15.0)
+FLAPPING_SECONDS: Final = 60.0
 FAULTS_PER_SECOND: Final = 0.3
 SINGLE_EVERY: Final = 4
 """Every fourth seed plays single faults."""
@@ -40,7 +40,7 @@ def settled_world(seed: int, preset: str = "local", on_line: OnLine | None = Non
     """A world whose first primary is alpha, with a ready backup."""
     world = new_world(seed, preset, fault_plan=NO_FAULTS)
     world.on_line = on_line
-    world.run(6 * world.timing.ttl_seconds)
+    world.run(4 * world.timing.ttl_seconds)
     assert world.primaries() == [NODES[0]]
     return world
 
@@ -72,7 +72,7 @@ def play_single_faults(seed: int, preset: str, on_line: OnLine | None = None) ->
     """Faults of services one after the other, each healed or not before the next."""
     world = settled_world(seed, preset, on_line)
     Acceptance(world, recovery_bound(world.timing))
-    for count in range(1, world.random.randint(2, 4)):
+    for count in range(1, world.random.randint(2, 3)):
         before = moves(world)
         begin_fault(world)
         world.run(world.now + world.random.uniform(*FAULT_SECONDS))

@@ -287,10 +287,10 @@ class World:
         status = master.monitor.status(master.clock(self.event_queue.now))
         if status.successor is not None and master.hands_over != master.instance:
             self.give_way(master)
-        said = (master.node, status.could_take_over, status.is_reluctant)
+        report = (master.node, status.could_take_over, status.is_reluctant)
         for other in self.masters.values():
             if other is not master and other.is_up and not (master.mute or other.deaf):
-                self._send_heartbeat(other, PeerHeartbeat(*said))
+                self._send_heartbeat(other, PeerHeartbeat(*report))
         self._beat_later(master)
 
     def _send_heartbeat(self, other: Master, heartbeat: PeerHeartbeat) -> None:

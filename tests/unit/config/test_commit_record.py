@@ -12,11 +12,12 @@ from services.config.core.commit_record import (
     CommitRecord,
 )
 from shared.domain.errors import StoreUnavailable
-from shared.domain.ids import Epoch, Instant, NodeId
+from shared.domain.ids import Epoch, Instant, NodeId, Revision
 from shared.domain.refusal import StoreRefused
 from shared.events.proof import ServiceProof
 
 ALPHA = NodeId("alpha")
+AT_REVISION = Revision(7)
 FULL, SILENT = StoreRefused("the disk is full"), StoreUnavailable("no answer")
 
 Fact = Callable[[CommitRecord, Instant], None]
@@ -39,11 +40,11 @@ def lost_link(record: CommitRecord, _: Instant) -> None:
 
 
 def refused_append(record: CommitRecord, now: Instant) -> None:
-    record.record_failed_append(FULL, now)
+    record.record_failed_append(FULL, AT_REVISION, now)
 
 
 def silent_append(record: CommitRecord, now: Instant) -> None:
-    record.record_failed_append(SILENT, now)
+    record.record_failed_append(SILENT, AT_REVISION, now)
 
 
 def refused_probe(record: CommitRecord, _: Instant) -> None:
@@ -117,7 +118,7 @@ def test_a_refused_append_is_remembered_for_a_minute_whatever_probes_say() -> No
 def test_a_refusal_after_a_minute_without_one_is_the_first_again() -> None:
     record = CommitRecord()
     for at in (1.0, 2.0, 2.0 + REMEMBERED_SECONDS):
-        record.record_failed_append(FULL, Instant(at))
+        record.record_failed_append(FULL, AT_REVISION, Instant(at))
     assert record.prove(ALPHA, Epoch(0), Instant(2.0 + REMEMBERED_SECONDS)).refusals == 1
 
 
@@ -156,3 +157,15 @@ def test_refusals_without_a_cause_do_not_exist_and_an_append_ends_them(facts: li
 @given(facts=st.lists(st.sampled_from([f for f in FACTS if f is not append]), max_size=20))
 def test_no_probe_hides_a_refused_append(facts: list[Fact]) -> None:
     assert proof_after(refused_append, *facts).refusals >= 1
+
+
+def test_a_later_entry_that_the_follower_applied_takes_back_what_was_refused_to_an_append() -> None:
+    record = CommitRecord()
+    now = Instant(100.0)
+    for _ in range(3):
+        record.record_failed_append(FULL, AT_REVISION, now)
+    record.record_applied(AT_REVISION)
+    assert record.prove(ALPHA, Epoch(0), now).refusals == 3, "it was there before the refusal"
+    record.record_applied(Revision(AT_REVISION + 1))
+    proof = record.prove(ALPHA, Epoch(0), now)
+    assert proof.refusals == 0

@@ -75,7 +75,7 @@ def test_pauses_grow_and_those_for_the_log_stay_short(
         (OutcomeUnknown("x"), True),
     ],
 )
-def test_a_failure_of_the_log_is_told_apart(error: MeridianError, is_of_log: bool) -> None:
+def test_a_failure_of_the_log_is_known_as_such(error: MeridianError, is_of_log: bool) -> None:
     failed = FailedTurns()
     failed.record_failure(error, AT)
     assert failed.is_of_log is is_of_log

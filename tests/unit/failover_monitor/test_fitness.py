@@ -28,19 +28,19 @@ def later(seconds: float) -> Instant:
 
 def fitness(*proofs: Proof) -> Fitness:
     """A holder of epoch 4 since AT, all of whose services worked then, but for *proofs*."""
-    judged = Fitness(TIMING)
-    judged.restart(AT)
-    judged.record(working(AT, EPOCH), EPOCH, AT)
-    judged.record(proofs, EPOCH, AT)
-    return judged
+    shown = Fitness(TIMING)
+    shown.restart(AT)
+    shown.record(working(AT, EPOCH), EPOCH, AT)
+    shown.record(proofs, EPOCH, AT)
+    return shown
 
 
-def candidate(judged: Fitness, now: Instant) -> list[str]:
-    return [fault.text for fault in judged.candidate_faults(now)]
+def candidate(shown: Fitness, now: Instant) -> list[str]:
+    return [fault.text for fault in shown.candidate_faults(now)]
 
 
-def holder(judged: Fitness, now: Instant) -> list[str]:
-    return [fault.text for fault in judged.holder_faults(now)]
+def holder(shown: Fitness, now: Instant) -> list[str]:
+    return [fault.text for fault in shown.holder_faults(now)]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -62,10 +62,10 @@ def test_a_master_that_has_shown_nothing_yet_is_no_candidate() -> None:
 
 
 def test_a_holder_without_any_proof_has_its_time_from_when_its_term_began() -> None:
-    judged = Fitness(TIMING)
-    judged.restart(AT)
-    assert holder(judged, later(2.9)) == []
-    assert holder(judged, later(3.0)) == ["its config has not shown yet that it works"]
+    shown = Fitness(TIMING)
+    shown.restart(AT)
+    assert holder(shown, later(2.9)) == []
+    assert holder(shown, later(3.0)) == ["its config has not shown yet that it works"]
 
 
 @pytest.mark.parametrize(
@@ -79,73 +79,73 @@ def test_a_holder_without_any_proof_has_its_time_from_when_its_term_began() -> N
 def test_a_service_that_answers_no_more_is_missed_in_time(
     service: str, seconds: float, text: str
 ) -> None:
-    judged, end = fitness(), later(seconds)
+    shown, end = fitness(), later(seconds)
     others = [proof for proof in working(end, EPOCH) if proof.service != service]
-    judged.record(others, EPOCH, end)
+    shown.record(others, EPOCH, end)
     just_before = Instant(end - 0.01)
     for view in (holder, candidate):
-        assert view(judged, just_before) == []
-        assert view(judged, end) == [text]
+        assert view(shown, just_before) == []
+        assert view(shown, end) == [text]
 
 
 def test_a_config_that_answers_and_does_not_commit_is_another_fault_and_says_why() -> None:
-    judged = fitness()
+    shown = fitness()
     hung = Proof(CONFIG, later(3), AT, cause="the database does not answer", epoch=EPOCH)
-    judged.record((hung,), EPOCH, later(3))
+    shown.record((hung,), EPOCH, later(3))
     expected = ["its config commits nothing: the database does not answer"]
-    assert holder(judged, later(3)) == candidate(judged, later(3)) == expected
+    assert holder(shown, later(3)) == candidate(shown, later(3)) == expected
 
 
 def test_one_refusal_bars_a_candidate_and_the_third_a_holder() -> None:
     for refusals in range(1, REFUSALS + 1):
-        judged = fitness(Proof(CONFIG, AT, AT, refusals, "the disk is full", EPOCH))
+        shown = fitness(Proof(CONFIG, AT, AT, refusals, "the disk is full", EPOCH))
         expected = ["its config commits nothing: the disk is full"]
-        assert candidate(judged, AT) == expected
-        assert holder(judged, AT) == (expected if refusals == REFUSALS else [])
+        assert candidate(shown, AT) == expected
+        assert holder(shown, AT) == (expected if refusals == REFUSALS else [])
 
 
 def test_a_fault_by_refusals_lasts_from_the_third_on_and_ends_with_a_commit() -> None:
     refused = Proof(CONFIG, AT, AT, REFUSALS, epoch=EPOCH)
-    judged = fitness(refused)
-    judged.record((refused,), EPOCH, later(1))
-    assert first_since(judged.holder_faults(later(1))) == AT
-    judged.record(working(later(2), EPOCH), EPOCH, later(2))
-    assert first_since(judged.holder_faults(later(2))) == NEVER
+    shown = fitness(refused)
+    shown.record((refused,), EPOCH, later(1))
+    assert first_since(shown.holder_faults(later(1))) == AT
+    shown.record(working(later(2), EPOCH), EPOCH, later(2))
+    assert first_since(shown.holder_faults(later(2))) == NEVER
 
 
 def test_a_config_that_commits_and_accepts_nothing_is_found_out_by_its_epoch() -> None:
-    judged = fitness()
+    shown = fitness()
     for seconds in (1.0, 2.0, 2.9):
-        judged.record(working(later(seconds), Epoch(3)), EPOCH, later(seconds))
-        assert holder(judged, later(seconds)) == []
-    judged.record(working(later(3.0), Epoch(0)), EPOCH, later(3.0))
-    (fault,) = judged.holder_faults(later(3.0))
+        shown.record(working(later(seconds), Epoch(3)), EPOCH, later(seconds))
+        assert holder(shown, later(seconds)) == []
+    shown.record(working(later(3.0), Epoch(0)), EPOCH, later(3.0))
+    (fault,) = shown.holder_faults(later(3.0))
     assert (fault.text, fault.is_unproven) == ("its config accepts no changes", True)
-    assert candidate(judged, later(3.0)) == [], "no proof shows it of a candidate"
+    assert candidate(shown, later(3.0)) == [], "no proof shows it of a candidate"
 
 
 def test_who_waits_by_order_is_not_expected_to_accept_changes() -> None:
-    judged = fitness()
-    judged.excuse(later(2.0))
-    judged.record(working(later(4.9), Epoch(0)), EPOCH, later(4.9))
-    assert holder(judged, later(4.9)) == []
-    assert holder(judged, later(5.0)) == ["its config accepts no changes"]
+    shown = fitness()
+    shown.excuse(later(2.0))
+    shown.record(working(later(4.9), Epoch(0)), EPOCH, later(4.9))
+    assert holder(shown, later(4.9)) == []
+    assert holder(shown, later(5.0)) == ["its config accepts no changes"]
 
 
 def test_who_accepted_nothing_as_primary_is_reluctant_for_a_while() -> None:
-    judged = fitness()
-    judged.record(working(later(3.0), Epoch(0)), EPOCH, later(3.0))
-    judged.end_role(later(3.0))
-    assert judged.is_reluctant(later(3.0 + RELUCTANT_SECONDS - 0.1))
-    assert not judged.is_reluctant(later(3.0 + RELUCTANT_SECONDS))
+    shown = fitness()
+    shown.record(working(later(3.0), Epoch(0)), EPOCH, later(3.0))
+    shown.end_role(later(3.0))
+    assert shown.is_reluctant(later(3.0 + RELUCTANT_SECONDS - 0.1))
+    assert not shown.is_reluctant(later(3.0 + RELUCTANT_SECONDS))
     well = fitness()
     well.end_role(later(1.0))
     assert not well.is_reluctant(later(1.0))
 
 
 def test_a_term_that_goes_on_after_a_pause_gives_every_service_its_time_again() -> None:
-    judged = fitness()
-    assert holder(judged, later(50)) != []
-    judged.restart(later(50))
-    assert holder(judged, later(52.9)) == []
-    assert candidate(judged, later(52.9)) != [], "a candidate has no term"
+    shown = fitness()
+    assert holder(shown, later(50)) != []
+    shown.restart(later(50))
+    assert holder(shown, later(52.9)) == []
+    assert candidate(shown, later(52.9)) != [], "a candidate has no term"

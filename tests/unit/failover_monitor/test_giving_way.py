@@ -63,7 +63,7 @@ def changes(site: Site) -> list[PrimaryChanged]:
     return [event for event in site.bravo.published if isinstance(event, PrimaryChanged)]
 
 
-def test_a_refused_primary_hands_over_at_once_and_the_cause_is_told() -> None:
+def test_a_refused_primary_hands_over_at_once_and_names_the_cause() -> None:
     async def scenario() -> None:
         async with watched_masters() as site:
             refuse_commits(site)

@@ -13,6 +13,7 @@ from tools.mutants.catalogue import MUTANTS, TIMING
 from tools.mutants.mutant import DoesNotApplyError, Mutant, require_applicable
 from tools.mutants.plugin import Finder
 
+CLASS = "class Timing(LeaseTiming):"
 ROOT = Path(__file__).parents[3]
 
 
@@ -26,9 +27,17 @@ def of_timing(old: str, new: str = "", tests: tuple[str, ...] = ()) -> Mutant:
         (of_timing("what nobody wrote"), "its text occurs 0 times"),
         (of_timing("\n"), r"its text occurs \d\d+ times"),
         (Mutant("a guard", "services.nowhere", "a", "b"), "no module services.nowhere"),
-        (of_timing("class Timing:", "class Timing:"), "it changes nothing"),
-        (of_timing("class Timing:", "class"), "not Python"),
-        (of_timing("class Timing:", "class Times:", ("tests/nowhere",)), "no tests/nowhere"),
+        (
+            of_timing("class Timing(LeaseTiming):", "class Timing(LeaseTiming):"),
+            "it changes nothing",
+        ),
+        (of_timing(CLASS, "class"), "not Python"),
+        (
+            of_timing(
+                "class Timing(LeaseTiming):", "class Times(LeaseTiming):", ("tests/nowhere",)
+            ),
+            "no tests/nowhere",
+        ),
     ],
 )
 def test_a_mutant_that_does_not_apply_is_refused_with_the_reason(

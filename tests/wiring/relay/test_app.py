@@ -55,6 +55,7 @@ def test_a_relay_listens_to_the_orders_for_its_own_node_only(tmp_path: Path) -> 
         "meridian.relay.berlin.drain",
         "meridian.relay.berlin.undrain",
         "meridian.relay.berlin.close_session",
+        "meridian.node.berlin.relay.clock",
     }
 
 
