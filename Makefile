@@ -13,7 +13,7 @@ PIP_INDEX_URL ?= $(filter http%,$(shell $(PYTHON) -m pip config get global.index
 CONTAINERS = $(BIN)/python -m stack.containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos bench bench-failover bench-selection docs lock clean secrets image up down ps \
+.PHONY: help setup demo test check simulate mutants fuzz shown-faults storm chaos trials soak bench bench-failover bench-selection docs lock clean secrets image up down ps \
 	traffic-node gateway test-compose
 
 help: ## list the targets
@@ -79,14 +79,20 @@ shown-faults: setup ## run the tests of mended faults against the commit that ha
 storm: setup ## a site in a storm of hostile messages, then the demo on it: MESSAGES=10000 SEED=7
 	@MESSAGES="$(MESSAGES)" SEED="$(SEED)" $(BIN)/python -m tools.storm
 
-chaos: setup ## a site whose processes are killed, frozen and cut off, and a judge: MINUTES=5 SEED=7
+chaos: setup ## a site whose parts are killed, frozen, cut off and made sick, and a judge: MINUTES=5 SEED=7
 	@MINUTES="$(MINUTES)" SEED="$(SEED)" $(BIN)/python -m tools.chaos
+
+trials: setup ## a whole site made sick in ways that take minutes, one after the other: ARGS="-k word" to choose
+	@$(BIN)/python -m pytest $(CACHE) tests/trials $(ARGS)
+
+soak: setup ## a site on a busy machine with a slow disk: no role may move; SECONDS=1800 LOAD=10
+	@SECONDS="$(SECONDS)" LOAD="$(LOAD)" $(BIN)/python -m tools.soak
 
 bench: setup ## measure a whole site beside its peers and write bench/results
 	@$(BIN)/python -m bench
 
-bench-failover: setup ## primaries hurt in every way, beside peers: KILLS=5 PEERS=1 MINUTES=2 for a quick run
-	@$(BIN)/python -m bench failover
+bench-failover: setup ## primaries hurt and made sick in every way, beside peers: KILLS=5 SICK=2 PEERS=1 MINUTES=2 for a quick run
+	@$(BIN)/python -m bench failover sickness
 
 bench-selection: setup ## how many clients a node selector places, how fast and how evenly
 	@$(BIN)/python -m bench selection

@@ -1,8 +1,8 @@
 """`make bench`, `bench-failover` and `bench-selection`: measure, and write what was found.
 
 Words after `-m bench` choose a file's parts. A file is written when all of its parts ran, so that
-it never holds figures of two different hours. The parts of `failover` remember what they have done
-until its report is written: what was interrupted goes on.
+it never holds figures of two different hours. The parts of `failover` and `sickness` remember what
+they have done until the report is written: what was interrupted goes on.
 """
 
 import asyncio
@@ -23,6 +23,9 @@ PARTS: Final[dict[str, Callable[[Results], None]]] = {
     "failover.peers": run.part(run.peers),
     "failover.calm": run.part(run.calm),
     "failover.report": run.report,
+    "sickness.site": run.part(run.sick),
+    "sickness.peers": run.part(run.sick_peers),
+    "sickness.report": run.report,
     "selection.rankings": selection.rankings,
     "selection.sizes": selection.sizes,
     "selection.around": selection.around,

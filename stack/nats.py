@@ -200,6 +200,12 @@ def _alone(layout: Layout, node: NodeLayout) -> Path:
     return layout.nats_folder(node.name) / "alone"
 
 
+def store_folder(layout: Layout, node: str) -> Path:
+    """Return where the server of a node that is in a cluster keeps its streams."""
+    return layout.nats_folder(node) / "store"
+
+
 def _store(layout: Layout, node: NodeLayout) -> Path:
-    name = "store-alone" if _alone(layout, node).exists() else "store"
-    return layout.nats_folder(node.name) / name
+    if _alone(layout, node).exists():
+        return layout.nats_folder(node.name) / "store-alone"
+    return store_folder(layout, node.name)

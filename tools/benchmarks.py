@@ -53,6 +53,14 @@ wait for the election.
 of all packets lost and a busy program beside; *n* counts parts of at most five minutes.
 *Acknowledged changes lost*: of *n* stamps that were acknowledged in the whole run.
 *Changes* of a quiet site: `synchronous` waits for the backup, `degraded` has none.""",
+    "sickness": """The same writers, while the primary lives and cannot do its work; nothing is
+started again meanwhile. *No change accepted*: from the last stamp before the first pause of more
+than 1 s to the first one after the last such pause, by whomever it is accepted; the longest time
+between two stamps where there was none. What is still sick after 60 s is mended by hand.
+*Disk full*: no free page for its database; a new site for each round. *Config dead*: SIGSTOP of one
+process. *Database locked*: `LOCK TABLE` on the entries of the log, for Patroni on the table that is
+written. *Log server out*: the disk of the log server beside the primary is full. Patroni has one
+etcd; its database's disk is filled, or its table locked, in the same way.""",
 }
 
 

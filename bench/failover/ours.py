@@ -7,15 +7,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from bench.failover import calm, network
+from bench.failover import calm, network, sickness
 from bench.failover.damage import BLOWS
 from bench.failover.ledger import Ledger
-from bench.failover.rounds import fail_over
+from bench.failover.rounds import accept_again, fail_over
 from bench.failover.site import Meridian
 from stack.site import SiteOptions
 
 NAME: Final = "meridian"
 LOST: Final = "acknowledged changes lost"
+AGAIN: Final = "no change accepted"
 CHUNK: Final = 10
 """So many rounds a site lives, and so many are lost when a run is interrupted."""
 
@@ -27,6 +28,7 @@ LEADER_SECONDS: Final = 12.0
 """Longer than any election among the log's servers."""
 
 CALM_CHUNK_SECONDS: Final = 300.0
+PATIENT: Final = SiteOptions(patience_seconds=120.0)
 
 
 async def blows(ledger: Ledger, name: str, wanted: int) -> None:
@@ -37,6 +39,21 @@ async def blows(ledger: Ledger, name: str, wanted: int) -> None:
             blow = BLOWS[name](subject.site)
             times = [await fail_over(subject, blow) for _ in range(min(CHUNK, left))]
             ledger.add(measure, NAME, times)
+
+
+async def sick(ledger: Ledger, name: str, wanted: int) -> None:
+    """Make the primary sick *wanted* times in one way."""
+    if reason := sickness.missing(name):
+        ledger.note(f"No primary was made sick by {name}: {reason}.")
+        return
+    measure = f"{AGAIN}: {name}"
+    while (left := wanted - ledger.count(measure, NAME)) > 0:
+        with sickness.disks_for(name) as disks:
+            async with _chunk(ledger, name, sickness.options(disks)) as subject:
+                blow = sickness.blow(name, subject, disks)
+                rounds = min(sickness.ROUNDS.get(name, CHUNK), left)
+                times = [await accept_again(subject, blow) for _ in range(rounds)]
+                ledger.add(measure, NAME, times)
 
 
 async def switchovers(ledger: Ledger, wanted: int) -> None:
@@ -106,9 +123,11 @@ async def false_failovers(ledger: Ledger, timing: str, minutes: float) -> None:
 
 
 @asynccontextmanager
-async def _chunk(ledger: Ledger, during: str = "") -> AsyncGenerator[Meridian]:
+async def _chunk(
+    ledger: Ledger, during: str = "", options: SiteOptions = PATIENT
+) -> AsyncGenerator[Meridian]:
     """A site for a chunk, whose every acknowledged stamp is looked for in the end."""
-    async with Meridian.start(SiteOptions(patience_seconds=120.0)) as subject:
+    async with Meridian.start(options) as subject:
         yield subject
         history = subject.history.so_far()
         lost = history.lost(await subject.found())

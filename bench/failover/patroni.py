@@ -17,10 +17,15 @@ import httpx
 
 from bench.failover import postgres
 from bench.failover.postgres import MissingPeer, Server, Writer
+from bench.failover.rounds import Blow
+from bench.failover.sickness import fill
 from bench.failover.stamps import History
+from stack import disks
 from stack.binaries import anybody_may_enter
 from stack.demo.target import free_port
+from stack.disks import Disk
 from stack.ports import HOST
+from stack.table_lock import TableLock
 
 LOCK: Final = Path(__file__).parents[1] / "peers.lock"
 PYTHONS: Final = (sys.executable, "/usr/bin/python3")
@@ -77,6 +82,7 @@ class Patroni:
     program: Program
     servers: tuple[Server, ...]
     ports: dict[str, int]
+    disks: dict[str, Disk] = field(default_factory=dict[str, Disk])
     history: History = field(default_factory=History)
     running: dict[str, subprocess.Popen[bytes]] = field(
         default_factory=dict[str, "subprocess.Popen[bytes]"]
@@ -94,6 +100,11 @@ class Patroni:
         )
         peer = cls(name, program, servers, {each: free_port() for each in names})
         async with AsyncExitStack() as stack:
+            for server in servers:
+                place = postgres.make_folder(_disk(server))
+                if not disks.missing():
+                    peer.disks[server.name] = stack.enter_context(disks.small_disk(at=place))
+                    postgres.give_away(place)
             etcd = _start_etcd(postgres.make_folder(folder / "etcd"))
             stack.callback(_end, etcd.process)
             stack.callback(peer.kill)
@@ -125,7 +136,7 @@ class Patroni:
             "postgresql": {
                 "listen": address,
                 "connect_address": address,
-                "data_dir": str(server.data),
+                "data_dir": str(_disk(server) / "data"),
                 "bin_dir": str(postgres.programs()),
                 "pgpass": str(server.folder / "pgpass"),
                 "authentication": {
@@ -176,8 +187,42 @@ class Patroni:
             if server.name in self.running:
                 postgres.kill_machine(self.running[server.name], server)
 
+    async def is_pausing(self, _: str) -> bool:
+        return self.history.is_pausing(time.monotonic())
+
+    def disk_full(self) -> Blow:
+        """The disk of a server's PostgreSQL has no free page; its Patroni's own files have room."""
+
+        async def strike(server: str) -> float:
+            return await fill(self.disks[server])
+
+        async def mend(server: str) -> None:
+            self.disks[server].free()
+
+        return Blow("disk full", strike, mend, self.is_pausing)
+
+    def database_locked(self) -> Blow:
+        """The table that the writer writes is locked."""
+        locks: dict[str, TableLock] = {}
+
+        async def strike(server: str) -> float:
+            at = f"{HOST}:{self._server(server).port}"
+            url = f"postgresql://{LOGIN['username']}@{at}/postgres"
+            locks[server] = await TableLock.take(url, "stamps")
+            return time.monotonic()
+
+        async def mend(server: str) -> None:
+            locks.pop(server).release()
+
+        return Blow("database locked", strike, mend, self.is_pausing)
+
     def _server(self, name: str) -> Server:
         return next(server for server in self.servers if server.name == name)
+
+
+def _disk(server: Server) -> Path:
+    """Where *server*'s database lies: a disk of its own where there can be one."""
+    return server.folder / "disk"
 
 
 @dataclass(frozen=True)

@@ -203,10 +203,15 @@ def _whole(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
 def make_folder(path: Path) -> Path:
     """A folder that `nobody` owns."""
     path.mkdir(parents=True, mode=0o700)
+    give_away(path)
+    return path
+
+
+def give_away(path: Path) -> None:
+    """Have `nobody` own a folder."""
     nobody = account()
     if nobody.user is not None and nobody.group is not None:
         os.chown(path, nobody.user, nobody.group)
-    return path
 
 
 def kill_machine(process: subprocess.Popen[bytes], server: Server) -> None:

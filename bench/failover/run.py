@@ -1,8 +1,10 @@
 """A whole run, part by part, and the rows that it ends in.
 
 How much is measured is told by the environment: KILLS (process killed), MACHINES, FREEZES, CUTS,
-LEADERS (the log's leader killed), SWITCHOVERS, PEERS (rounds with each peer), MINUTES (of trouble
-with each preset). Presets and peers take turns: nothing is measured while something else runs.
+LEADERS (the log's leader killed), SWITCHOVERS, SICK (disk full, config dead), LOCKS (database
+locked), LOG_SERVERS (one out), PEERS (rounds with each peer), SICK_PEERS (each sickness of a peer's
+primary), MINUTES (of trouble with each preset). Presets and peers take turns: nothing is measured
+while something else runs.
 """
 
 import asyncio
@@ -11,8 +13,9 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,10 +24,9 @@ from bench.failover.autofailover import AutoFailover
 from bench.failover.ledger import Ledger
 from bench.failover.patroni import Patroni
 from bench.failover.postgres import MissingPeer, Peer
-from bench.failover.rounds import Blow, fail_over
+from bench.failover.rounds import Blow, accept_again, fail_over
 from bench.results import FOLDER, Results
 
-LEDGER: Final = FOLDER / "failover.run"
 PEER_MEASURE: Final = "failover: machine killed"
 PEER_PHASE_SECONDS: Final = 10.0
 """A peer looks at its leader this often: it dies at any moment of that time."""
@@ -32,6 +34,8 @@ PEER_PHASE_SECONDS: Final = 10.0
 PEER_FAILED: Final = (MissingPeer, TimeoutError)
 TTL: Final = 20
 """The smallest that Patroni takes."""
+
+PATRONI: Final = f"patroni (ttl {TTL})"
 
 TIMINGS: Final = ("lan", "local")
 SUMS: Final = frozenset(
@@ -57,7 +61,11 @@ class RunOptions:
     cuts: int
     leaders: int
     switchovers: int
+    sick: int
+    locks: int
+    log_servers: int
     peers: int
+    sick_peers: int
     minutes: float
 
     @staticmethod
@@ -74,7 +82,11 @@ class RunOptions:
             cuts=int(number("CUTS", 30)),
             leaders=int(number("LEADERS", 10)),
             switchovers=int(number("SWITCHOVERS", 50)),
+            sick=int(number("SICK", 30)),
+            locks=int(number("LOCKS", 10)),
+            log_servers=int(number("LOG_SERVERS", 10)),
             peers=int(number("PEERS", 7)),
+            sick_peers=int(number("SICK_PEERS", 5)),
             minutes=number("MINUTES", 30),
         )
 
@@ -84,13 +96,13 @@ def part(
 ) -> Callable[[Results], None]:
     """A part of the run as `python -m bench` calls it: what is done already is not done again."""
 
-    def measure(_: Results) -> None:
+    def measure(results: Results) -> None:
         options = RunOptions.read(os.environ)
-        if options.peers:
+        if options.peers or options.sick_peers:
             _install()
         network.enter()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing is left running
-        asyncio.run(work(_ledger(options), options))
+        asyncio.run(work(_ledger(results.name, options), options))
 
     return measure
 
@@ -110,9 +122,22 @@ async def blows(ledger: Ledger, options: RunOptions) -> None:
     await ours.leader_killed(ledger, options.leaders)
 
 
+async def sick(ledger: Ledger, options: RunOptions) -> None:
+    await ours.sick(ledger, "disk full", options.sick)
+    await ours.sick(ledger, "config dead", options.sick)
+    await ours.sick(ledger, "database locked", options.locks)
+    await ours.sick(ledger, "log server out", options.log_servers)
+
+
+async def sick_peers(ledger: Ledger, options: RunOptions) -> None:
+    if options.sick_peers:
+        await _patroni(ledger, PATRONI, TTL, partial(_sicken, ledger, wanted=options.sick_peers))
+
+
 async def peers(ledger: Ledger, options: RunOptions) -> None:
-    for name, ttl in ((f"patroni (ttl {TTL})", TTL), ("patroni (default)", None)):
-        await _patroni(ledger, options.peers, name, ttl)
+    for name, ttl in ((PATRONI, TTL), ("patroni (default)", None)):
+        if left := _left(ledger, name, options.peers):
+            await _patroni(ledger, name, ttl, partial(_hurt, ledger, rounds=left))
     if _left(ledger, autofailover.NAME, options.peers):
         with _folder() as folder:
             try:
@@ -134,7 +159,7 @@ async def changes(ledger: Ledger, _: RunOptions) -> None:
 
 def report(results: Results) -> None:
     """Make the rows of what the run has found."""
-    ledger = _ledger(RunOptions.read(os.environ))
+    ledger = _ledger(results.name, RunOptions.read(os.environ))
     report_medians(ledger, results)
     ledger.is_reported = True
     ledger.save()
@@ -159,15 +184,14 @@ def report_medians(ledger: Ledger, results: Results) -> None:
     results.about = {"run": ledger.run, "begun": ledger.begun, "notes": ledger.notes}
 
 
-async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> None:
-    left = _left(ledger, name, wanted)
-    if not left:
-        return
+async def _patroni(
+    ledger: Ledger, name: str, ttl: int | None, rounds: Callable[[Patroni], Awaitable[None]]
+) -> None:
     with _folder() as folder:
         try:
             program = patroni.install(_packages())
             async with Patroni.start(program, Path(folder), name, ttl) as peer:
-                await _hurt(ledger, peer, left)
+                await rounds(peer)
         except PEER_FAILED as error:
             ledger.note(f"{name} was not measured: {_why(error)}.")
     ledger.save()
@@ -176,13 +200,30 @@ async def _patroni(ledger: Ledger, wanted: int, name: str, ttl: int | None) -> N
 async def _hurt(ledger: Ledger, peer: Peer, rounds: int) -> None:
     blow = Blow("machine killed", peer.strike, peer.mend)
     times = [await fail_over(peer, blow, PEER_PHASE_SECONDS) for _ in range(rounds)]
+    ledger.add(PEER_MEASURE, peer.name, times)
+    await _count(ledger, peer)
+    per_second = peer.history.so_far().per_second()
+    ledger.add("stamps per second, faults and all", peer.name, [per_second], "1/s")
+
+
+async def _sicken(ledger: Ledger, peer: Patroni, wanted: int) -> None:
+    blows = [peer.database_locked()]
+    if peer.disks:
+        blows.insert(0, peer.disk_full())
+    for blow in blows:
+        measure = f"{ours.AGAIN}: {blow.name}"
+        for _ in range(wanted - ledger.count(measure, peer.name)):
+            ledger.add(measure, peer.name, [await accept_again(peer, blow, PEER_PHASE_SECONDS)])
+    await _count(ledger, peer)
+
+
+async def _count(ledger: Ledger, peer: Peer) -> None:
+    """Look for every stamp of *peer* that was acknowledged."""
     await peer.settled()
     history = peer.history.so_far()
     lost = history.lost(await peer.found())
-    ledger.add(PEER_MEASURE, peer.name, times)
     ledger.add(ours.LOST, peer.name, [float(len(lost))], "")
     ledger.add("acknowledged stamps", peer.name, [float(len(history.stamps))], "")
-    ledger.add("stamps per second, faults and all", peer.name, [history.per_second()], "1/s")
 
 
 def _why(error: Exception) -> str:
@@ -214,8 +255,8 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
     return folder
 
 
-def _ledger(options: RunOptions) -> Ledger:
-    return Ledger.open(LEDGER, {**asdict(options), "commit": _commit()})
+def _ledger(file: str, options: RunOptions) -> Ledger:
+    return Ledger.open(FOLDER / f"{file}.run", {**asdict(options), "commit": _commit()})
 
 
 def _commit() -> str:

@@ -23,7 +23,9 @@ WRITERS: Final = 2
 """One for each gateway; on two cores more of them only take time from the site."""
 
 ATTEMPT_SECONDS: Final = 3.0
-SETTLE_SECONDS: Final = 60.0
+SETTLE_SECONDS: Final = 120.0
+"""A master whose disk was full is trusted again after a minute."""
+
 AGAIN_SECONDS: Final = 0.05
 SIGN_IN_SECONDS: Final = 20.0
 STAMPED: Final = "stamp-"
@@ -102,6 +104,13 @@ class Meridian:
                         return str(found["primary"])
                 await asyncio.sleep(AGAIN_SECONDS)
 
+    async def primary(self) -> str:
+        """Wait until there is a primary; its name."""
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while (found := await self.site.primary()) is None:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(AGAIN_SECONDS)
+        return found
+
     async def check(self, gateway: str) -> dict[str, Any]:
         """What one gateway says would happen if the primary failed; nothing when it does not."""
         with contextlib.suppress(httpx.HTTPError):
@@ -121,7 +130,7 @@ class Meridian:
 
     async def found(self) -> set[int]:
         """The stamps in the primary's copy of the log."""
-        primary = await self.settled()
+        primary = await self.primary()
         url = self.site.environment(primary, "config")["MERIDIAN_DATABASE_URL"]
         connection = await asyncpg.connect(url)
         try:

@@ -13,6 +13,7 @@ from services.config.repair.rebuilding import Rebuilder
 from services.config.write.prover import Prover
 from services.config.write.writer import Writer
 from shared.clusterlog.log import verify
+from shared.domain.errors import StoreUnavailable
 from shared.domain.ids import NodeId
 from shared.domain.log import StoredEntry
 from shared.events.config import (
@@ -74,7 +75,13 @@ class ReadHandlers:
         return answer
 
     async def on_read_current(self, question: ReadCurrent) -> DocumentsRead:
-        return await self.on_read(question)
+        """Answer as the primary; or beside others, where a failing database is no answer."""
+        try:
+            return await self.on_read(question)
+        except StoreUnavailable:
+            if question.current:
+                raise
+            raise Silent from None
 
     async def on_history(self, question: ReadHistory) -> HistoryRead:
         return await read_history(self._state, question)

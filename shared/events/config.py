@@ -128,7 +128,10 @@ class ReadDocuments(Request[DocumentsRead]):
 
 
 class ReadCurrent(ReadDocuments):
-    """Ask every master what `ReadDocuments` asks; a master answers only while it is primary."""
+    """Ask every master what `ReadDocuments` asks.
+
+    A master answers only while it is primary; without *current* each one that can does.
+    """
 
     subject: ClassVar = Subject(
         "meridian.config.current",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.architecture.sources import ROOT, Source, called, sources
 
-MAY_SLEEP = {"compose", "integration", "system"}
+MAY_SLEEP = {"compose", "integration", "system", "trials"}
 SLEEPS = {"asyncio.sleep", "time.sleep", "anyio.sleep", "sleep"}
 
 
@@ -16,9 +16,9 @@ def test_fakes_are_written_and_nothing_is_patched() -> None:
     assert [(file, name) for file, name in imported if "mock" in name.split(".")] == []
 
 
-def test_every_folder_of_tests_is_run_by_make_test_or_by_make_test_compose() -> None:
+def test_every_folder_of_tests_is_run_by_make_test_or_by_a_target_of_its_own() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
-    run = {*settings["ini_options"]["testpaths"], "tests/compose"}
+    run = {*settings["ini_options"]["testpaths"], "tests/compose", "tests/trials"}
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert {str(Path(*folder.parts[:2])) for folder in folders} == run

@@ -19,6 +19,7 @@ from tests.system.disposable import Sites
 
 HERE = Path(__file__).parent
 WITH_OWN_SITES = (
+    "test_sick_site.py",
     *("test_mended_decoding.py", "test_mended_documents.py", "test_events.py", "test_promotion.py"),
     *("test_lost_log.py", "test_mended_faults.py", "test_selection.py", "test_chaos.py"),
     "test_reply_faults.py",

@@ -1,78 +1,42 @@
 """The disk of one log server fills up in a site of `meridian up`, and has room again."""
 
 import asyncio
-import os
-import subprocess
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from stack.process_group import ProcessGroup
+from stack.disks import Disk, SiteDisks, missing
+from stack.process_group import NATS, ProcessGroup
 from stack.site import Site, SiteOptions
 from stack.supervisor import Supervisor
 from tests.system.people import run_meridian, signed_in
 
 WITNESS = "witness"
-DISK_BYTES = 24 << 20
 OUT_SECONDS = 60.0
 BACK_SECONDS = 30.0
 """The start, the entries that it missed, and the masters' next look at it (every 5 s)."""
 
 
-@dataclass
-class SmallDisk:
-    """The store of one log server as a file system of its own."""
-
-    folder: Path
-    ballast: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ballast = self.folder / "ballast"
-        self.folder.mkdir(parents=True, mode=0o700)
-        options = ("-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0700", "tmpfs")
-        subprocess.run(("mount", *options, str(self.folder)), check=True)
-
-    def fill(self) -> None:
-        with self.ballast.open("wb", buffering=0) as file:
-            for size in (1 << 16, 1 << 9):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError:
-                    continue
-
-    def free(self) -> None:
-        self.ballast.unlink()
-
-    def close(self) -> None:
-        subprocess.run(("umount", "--lazy", str(self.folder)), check=True)
-
-
 @asynccontextmanager
-async def supervised_site(lines: list[str]) -> AsyncGenerator[tuple[Site, SmallDisk]]:
+async def supervised_site(lines: list[str]) -> AsyncGenerator[tuple[Site, Disk]]:
     """A site as `meridian up` runs it, whose witness has a small disk."""
-    supervisor, disks = Supervisor(lines.append), list[SmallDisk]()
+    supervisor = Supervisor(lines.append)
+    with SiteDisks.mounted((), (WITNESS,)) as disks:
 
-    def watch(processes: ProcessGroup) -> None:
-        disks.append(SmallDisk(processes.layout.nats_folder(WITNESS) / "store"))
-        supervisor.attach(processes)
+        def watch(processes: ProcessGroup) -> None:
+            disks.link(processes)
+            supervisor.attach(processes)
 
-    try:
         async with Site.start(SiteOptions(watch=watch)) as site:
             supervising = asyncio.create_task(supervisor.run())
             try:
-                yield site, disks[-1]
+                yield site, disks.of(WITNESS, NATS)
             finally:
                 supervising.cancel()
                 await asyncio.gather(supervising, return_exceptions=True)
-                disks.pop().close()
-    finally:
-        for disk in disks:
-            disk.close()
 
 
 async def until_shown(env: dict[str, str], code: int, words: str, seconds: float) -> None:
@@ -88,7 +52,8 @@ async def until_shown(env: dict[str, str], code: int, words: str, seconds: float
         await asyncio.sleep(0.5)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+@pytest.mark.root
+@pytest.mark.skipif(bool(missing()), reason=f"no disk of our own: {missing()}")
 @pytest.mark.timeout(300)
 async def test_a_log_server_whose_disk_was_full_is_named_restarted_and_well_again_by_itself(
     tmp_path: Path,

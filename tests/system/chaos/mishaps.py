@@ -1,7 +1,8 @@
 """What happens to a site in chaos: each mishap begins, lasts, and is mended.
 
-Which one, to whom and for how long comes from one seed. Disks survive: a machine that is killed
-comes back with what it had stored, as after a power cut.
+Which one, to whom and for how long comes from one seed, and from what this machine allows. Disks
+survive: a machine that is killed comes back with what it had stored, as after a power cut. A master
+that is sick (`sickness`) is so for longer than one that is dead: somebody has to find out.
 """
 
 import contextlib
@@ -14,10 +15,15 @@ from shared.domain.node import NodeRole
 from stack.failure import StartFailed
 from stack.process_group import NATS, POSTGRES
 from stack.site import Site
+from tests.system.chaos import sickness
+from tests.system.chaos.sickness import Sickness
 
 Direction = tuple[str, str]
 
 LASTS_SECONDS: Final = (0.3, 6.0)
+SICK_SECONDS: Final = (3.0, 25.0)
+"""Some are over before anybody must have found out, some long after."""
+
 PAUSE_SECONDS: Final = (0.2, 6.0)
 
 
@@ -52,17 +58,17 @@ VERBS: Final = {
 
 def draw(site: Site, chance: random.Random) -> Mishap:
     """The next mishap."""
-    verb = chance.choices(list(VERBS), list(VERBS.values()))[0]
+    verbs = VERBS | sickness.possible()
+    verb = chance.choices(list(verbs), list(verbs.values()))[0]
     node = _victim(site, verb, chance)
-    service = ""
+    lasts = SICK_SECONDS if verb in sickness.VERBS else LASTS_SECONDS
+    service = chance.choice(sickness.STALLED) if verb == "stall" else ""
     if verb in {"kill", "freeze"}:
         service = chance.choice(sorted(site.layout.node(node).services))
     if verb == "kill server":
         servers = (NATS, POSTGRES) if site.layout.node(node).postgres else (NATS,)
         service = chance.choice(servers)
-    return Mishap(
-        verb, node, service, chance.uniform(*LASTS_SECONDS), chance.uniform(*PAUSE_SECONDS)
-    )
+    return Mishap(verb, node, service, chance.uniform(*lasts), chance.uniform(*PAUSE_SECONDS))
 
 
 def _victim(site: Site, verb: str, chance: random.Random) -> str:
@@ -72,14 +78,16 @@ def _victim(site: Site, verb: str, chance: random.Random) -> str:
         nodes = [node for node in nodes if node.services]
     if verb == "kill server":
         nodes = [node for node in nodes if node.nats]
-    if verb == "part masters":
-        nodes = list(site.layout.masters)
+    if verb == "part masters" or verb in sickness.VERBS:
+        nodes = list(site.layout.servers if verb == "log disk full" else site.layout.masters)
     return str(chance.choice(nodes).name)
 
 
-async def begin(site: Site, mishap: Mishap) -> None:
+async def begin(site: Site, sick: Sickness, mishap: Mishap) -> None:
     """Let it happen; what is dead already cannot die again."""
     match mishap.verb:
+        case verb if verb in sickness.VERBS:
+            await sick.begin(verb, mishap.node, mishap.service)
         case "kill" | "kill server":
             with contextlib.suppress(StartFailed):
                 await site.kill_service(mishap.node, mishap.service)
@@ -94,8 +102,9 @@ async def begin(site: Site, mishap: Mishap) -> None:
             await site.cut(directions(site, mishap))
 
 
-async def mend(site: Site, mishap: Mishap) -> None:
+async def mend(site: Site, sick: Sickness, mishap: Mishap) -> None:
     """Let it be over; whoever was killed is brought back by the keeper."""
+    sick.end()
     match mishap.verb:
         case "freeze":
             with contextlib.suppress(StartFailed):

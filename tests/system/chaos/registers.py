@@ -5,6 +5,7 @@ acknowledged, or gives it up and never learns what came of it; a reader asks for
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
@@ -67,6 +68,18 @@ class Registers:
         value = answer.json()["body"]["display_name"]
         self.history.append(Operation(register, value, begin, time.monotonic(), is_write=False))
         return True
+
+    async def site_is_well(self) -> bool:
+        """Whether a master could follow the primary now, and the log survives any loss."""
+        async with self.person.client() as client:
+            for gateway in self.person.gateways:
+                with contextlib.suppress(httpx.HTTPError):
+                    url = f"{gateway}/api/v1/failover/check"
+                    answer = await client.get(url, headers=self._headers)
+                    answer.raise_for_status()
+                    found = answer.json()
+                    return bool(found["successor"] and found["survives_loss"])
+        return False
 
     async def _write(
         self, client: httpx.AsyncClient, register: str, value: str, patience: float | None

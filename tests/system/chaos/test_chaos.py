@@ -13,7 +13,7 @@ async def test_nothing_acknowledged_is_lost_and_all_reads_are_current_in_chaos(
 ) -> None:
     lines = list[str]()
 
-    outcome = await run_chaos(15.0, 4, tmp_path, lines.append)
+    outcome = await run_chaos(15.0, 89, tmp_path, lines.append)
 
     assert outcome.faults == (), "\n".join(lines)
     assert min(outcome.mishaps, outcome.writes, outcome.reads, outcome.blocks) > 2

@@ -51,6 +51,6 @@ def test_how_much_is_measured_is_set_by_the_environment() -> None:
     usual = RunOptions.read({})
     assert (usual.kills, usual.machines, usual.switchovers, usual.peers) == (100, 30, 50, 7)
     assert RunOptions.read({"KILLS": "5", "MINUTES": "0.5", "PEERS": "0"}) == RunOptions(
-        5, 30, 30, 30, 10, 50, 0, 0.5
+        5, 30, 30, 30, 10, 50, 30, 10, 10, 0, 5, 0.5
     )
     assert RunOptions.read({"KILLS": ""}).kills == 100

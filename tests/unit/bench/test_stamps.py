@@ -35,6 +35,28 @@ def test_the_longest_pause_counts_from_the_edges_too() -> None:
     assert seen.longest_pause(5.0, 6.0) == pytest.approx(1.0)
 
 
+def test_a_subject_that_goes_on_writing_has_no_longer_pause_than_its_longest() -> None:
+    seen = history(*((1.0 + second / 2, OLD) for second in range(8)))
+    assert seen.time_until_accepted(since=1.2) == pytest.approx(0.5)
+    assert not seen.is_pausing(5.0)
+
+
+def test_an_outage_lasts_from_the_last_stamp_to_the_first_that_is_followed_by_others() -> None:
+    seen = history((1.0, OLD), (1.6, OLD), (4.0, OLD), (7.5, NEW))
+    for second in (8.0, 9.0, 10.0):
+        seen.add(Stamp(9, second - 0.1, second, frozenset([OLD])))
+    assert seen.time_until_accepted(since=1.2) is None, "only 2.5 s without a pause are no proof"
+    seen.add(Stamp(99, 10.5, 10.6, frozenset([NEW])))
+    assert seen.time_until_accepted(since=1.2) == pytest.approx(7.5 - 1.6)
+    assert seen.time_until_accepted(since=8.1) is None
+    assert seen.is_pausing(11.7)
+
+
+def test_nothing_is_accepted_again_while_nobody_answers() -> None:
+    assert history((1.0, OLD)).time_until_accepted(since=1.2) is None
+    assert History().is_pausing(0.0)
+
+
 def test_only_acknowledged_stamps_can_be_lost() -> None:
     seen = history((1.0, OLD), (2.0, OLD), (3.0, NEW))
     assert seen.lost([1, 2, 3, 4, 5]) == frozenset()

@@ -93,3 +93,17 @@ def test_a_revision_that_does_not_come_is_waited_for_and_then_refused() -> None:
             await handlers(site.bravo).on_read(question)
 
     run_scenario(scenario)
+
+
+def test_a_master_that_is_asked_beside_others_is_silent_when_its_database_fails() -> None:
+    async def scenario(site: Masters) -> None:
+        await site.bravo.follow()
+        revision = Revision(site.bravo.state.at.revision)
+        beside_others = ReadCurrent(kinds=(Kind.USER,), id="admin", current=False)
+        found = await handlers(site.bravo).on_read_current(beside_others)
+        assert [each.id for each in found.documents] == ["admin"]
+        late = beside_others.model_copy(update={"at_least": Revision(revision + 1)})
+        with pytest.raises(Silent):
+            await handlers(site.bravo).on_read_current(late)
+
+    run_scenario(scenario)
