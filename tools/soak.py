@@ -6,6 +6,7 @@ LOAD programs never rest, and every write to a disk takes up to 0.3 s longer (`t
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -41,8 +42,8 @@ def _run_again() -> None:
     with tempfile.TemporaryDirectory(prefix="meridian-soak-") as folder:
         switch = Path(folder) / "slow"
         words = slow_disk.words_of(switch, (sys.executable, "-m", "tools.soak"))
-        code = os.spawnvpe(os.P_WAIT, words[0], words, {**os.environ, SWITCH: str(switch)})  # noqa: S606
-    sys.exit(code)
+        done = subprocess.run(words, env={**os.environ, SWITCH: str(switch)}, check=False)
+    sys.exit(done.returncode)
 
 
 if __name__ == "__main__":
