@@ -42,9 +42,8 @@ def _run_again() -> None:
     with tempfile.TemporaryDirectory(prefix="meridian-soak-") as folder:
         switch = Path(folder) / "slow"
         words = slow_disk.words_of(switch, (sys.executable, "-m", "tools.soak"))
-        environment = {**os.environ, SWITCH: str(switch)}
-        code = subprocess.run(words, env=environment, check=False).returncode
-    sys.exit(code)
+        done = subprocess.run(words, env={**os.environ, SWITCH: str(switch)}, check=False)
+    sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

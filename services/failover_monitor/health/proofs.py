@@ -5,9 +5,9 @@ grows old. Each is asked by a loop of its own, so that none of them delays anoth
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from services.failover_monitor.core.fitness import CONFIG, GATEWAY, REPLICATION, Proof
 from services.failover_monitor.core.timing import Timing
@@ -42,7 +42,7 @@ class ProofCollector:
         """Return the last proofs, in the order of their services' names."""
         return tuple(proof for _, proof in sorted(self._proofs.items()))
 
-    def tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+    def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Return what asks each service until cancelled."""
         node, rare = self._node, max(RARE_SECONDS, self._often)
         return {

@@ -17,7 +17,11 @@ from tests.fakes.virtual_time import VirtualClock, pause, run
 
 ALPHA, BRAVO = NodeId("alpha"), NodeId("bravo")
 TIMING = PRESETS["local"]
-SERVICES = {ProveConfig: CONFIG, ProveReplication: REPLICATION, ProveGateway: GATEWAY}
+SERVICES: dict[type[Request[Any]], str] = {
+    ProveConfig: CONFIG,
+    ProveReplication: REPLICATION,
+    ProveGateway: GATEWAY,
+}
 
 
 @dataclass
