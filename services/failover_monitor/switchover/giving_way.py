@@ -40,18 +40,16 @@ class GivingWay:
     async def run(self) -> None:
         """Hand the role over whenever the core names a successor, until cancelled."""
         while True:
-            successor = self._successor()
-            if successor is None or self.busy.locked():
+            status = self.steps.monitor.status(self.steps.clock.now())
+            if status.successor is None or self.busy.locked():
                 await self.steps.runner.wait_for(self._is_due, RETRY_SECONDS)
                 continue
-            await self._try(successor)
+            await self._try(status.successor, status.epoch, "; ".join(status.faults))
 
-    async def _try(self, successor: NodeId) -> None:
-        status = self.steps.monitor.status(self.steps.clock.now())
-        why = "; ".join(status.faults)
+    async def _try(self, successor: NodeId, epoch: Epoch, why: str) -> None:
         try:
             async with self.busy:
-                await self.give_way(successor, status.epoch, why)
+                await self.give_way(successor, epoch, why)
         except MeridianError as error:
             if self._outage.is_worth_a_line(error.message):
                 self._log.warning("cannot hand the role to %s: %s", successor, error.message)
@@ -94,8 +92,6 @@ class GivingWay:
             left = max(0.0, granted_until - self.steps.clock.now())
             await asyncio.sleep(left + EARLY_SECONDS)
 
-    def _successor(self) -> NodeId | None:
-        return self.steps.monitor.status(self.steps.clock.now()).successor
-
     def _is_due(self) -> bool:
-        return self._successor() is not None and not self.busy.locked()
+        status = self.steps.monitor.status(self.steps.clock.now())
+        return status.successor is not None and not self.busy.locked()
