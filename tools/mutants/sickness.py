@@ -138,9 +138,15 @@ SICKNESS: Final = (
     Mutant(
         "two masters that accept nothing toss the role",
         KEEPING,
-        "also_reluctant=is_proven",
+        "also_reluctant=accepts_nothing",
         "also_reluctant=True",
         IN_THE_WORLD,
+    ),
+    Mutant(
+        "a primary without a gateway gives its role to one that accepted nothing",
+        KEEPING,
+        "any(fault.need.is_vital and not fault.is_unproven for fault in faults)",
+        "not all(fault.is_unproven for fault in faults)",
     ),
     Mutant(
         "a sick primary does not wait until its grants have run out",

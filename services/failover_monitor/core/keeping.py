@@ -1,7 +1,9 @@
 """Decides whether a holder should keep its role, and who should have it instead.
 
 It keeps the role while it is fit, and also while it is not and nobody else is ready: two masters
-with the same fault must not toss the role. A fault that no proof shows may be the other one's, too.
+with the same fault must not toss the role. A master that accepted nothing as primary, for a reason
+that no proof shows, is worse than one without a gateway; it is better only than one that commits
+nothing.
 """
 
 from services.failover_monitor.core.fitness import Fitness, ServiceFault, first_since
@@ -33,8 +35,8 @@ class Keeping:
         faults = self._faults(now)
         if not faults:
             return None
-        is_proven = not all(fault.is_unproven for fault in faults)
-        return self._ready.successor(now, also_reluctant=is_proven)
+        accepts_nothing = any(fault.need.is_vital and not fault.is_unproven for fault in faults)
+        return self._ready.successor(now, also_reluctant=accepts_nothing)
 
     def faults(self, now: Instant) -> tuple[str, ...]:
         """List what makes a holder unfit for its role, and why it keeps it all the same."""

@@ -58,6 +58,9 @@ class Bench:
         self.is_silent = False
         """No service of this master answers any more."""
 
+        self.silent_services: set[str] = set()
+        """Those that do not answer any more."""
+
         self.accepts = True
         """Config accepts changes in this master's epoch."""
 
@@ -70,7 +73,8 @@ class Bench:
         """The checks, with what the services show at this moment."""
         epoch = self.monitor.epoch if self.accepts else Epoch(0)
         proofs = () if self.is_silent else working(self.at(), epoch)
-        return replace(self.checks, proofs=proofs)
+        heard = tuple(each for each in proofs if each.service not in self.silent_services)
+        return replace(self.checks, proofs=heard)
 
     def perform(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -413,6 +417,23 @@ def test_a_primary_that_accepts_nothing_names_who_is_ready_and_is_reluctant_afte
     assert bench.monitor.status(bench.at()).is_reluctant
     done = bench.run(5)
     assert of(RoleAcquired, done) != [], "it takes a role that nobody has"
+
+
+@pytest.mark.parametrize(
+    ("silent", "successor"), [("gateway", None), ("replication", None), ("config", BRAVO)]
+)
+def test_a_reluctant_master_gets_the_role_only_of_one_that_commits_nothing(
+    silent: str, successor: NodeId | None
+) -> None:
+    bench = primary()
+    for step in range(30):
+        bench.silent_services = {silent} if step > 6 else set()
+        heartbeat = PeerHeartbeat(BRAVO, could_take_over=True, is_reluctant=True)
+        bench.monitor.step(heartbeat, bench.at())
+        if bench.monitor.status(bench.at()).faults:
+            break
+        bench.run(0.5)
+    assert bench.monitor.status(bench.at()).successor == successor
 
 
 def test_a_sick_primary_keeps_its_role_while_nobody_is_ready_and_says_why() -> None:
