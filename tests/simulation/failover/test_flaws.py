@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.failover.faults import Flaws
 from tests.simulation.failover.scenario import new_world, random_fault, run_faults
 
-SEEDS = range(60)
+SEEDS = range(400)
 
 
 @pytest.mark.parametrize(
@@ -13,12 +13,14 @@ SEEDS = range(60)
     [
         Flaws(clock_stands_still_in_suspend=True),
         Flaws(duplicate_is_success=True),
+        Flaws(handing_over_does_not_wait_for_grants=True),
         Flaws(grant_counts_from_arrival=True),
         Flaws(handover_does_not_wait_for_config=True),
     ],
     ids=[
         "clock stands still",
         "duplicate is success",
+        "handing over does not wait for grants",
         "grant counts from arrival",
         "handover does not wait for config",
     ],
