@@ -180,7 +180,7 @@ class ForkServerClient:
 
     def _ask(self, **request: object) -> None:
         assert self.process.stdin is not None, "the fork server reads a pipe"
-        if self.process.returncode is not None:
+        if self.process.returncode is not None or self.has_ended:
             raise StartFailed("the fork server process has ended; its log says why")
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
 
