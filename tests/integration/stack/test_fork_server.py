@@ -221,6 +221,7 @@ async def test_when_the_fork_server_dies_its_children_die_and_nobody_waits(
     await eventually(lambda: not is_alive(child.pid))
     with pytest.raises(StartFailed, match="fork server process has ended"):
         await fork_server.run(program(tmp_path, "wait"))
+    await fork_server.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
