@@ -9,7 +9,13 @@ from typing import Final
 from shared.domain.ids import Instant
 
 WELL_SECONDS: Final = 5.0
-"""How long a primary must be without a fault before it is reported to be well again."""
+"""How long a primary must be without a fault before it is reported to be well again.
+
+This doubles with each fault that follows within `RELAPSE_SECONDS`, up to `LONGEST_WELL_SECONDS`.
+"""
+
+LONGEST_WELL_SECONDS: Final = 60.0
+RELAPSE_SECONDS: Final = 600.0
 
 
 class PrimaryHealth:
@@ -18,6 +24,8 @@ class PrimaryHealth:
     def __init__(self) -> None:
         self._reported: tuple[str, ...] = ()
         self._well_since: Instant | None = None
+        self._well_seconds = WELL_SECONDS
+        self._sick_at: Instant | None = None
 
     def find_change(
         self, reasons: tuple[str, ...], now: Instant, *, is_primary: bool
@@ -31,11 +39,20 @@ class PrimaryHealth:
             return None
         if reasons:
             self._well_since = None
-            return self._report(reasons) if not self._reported else None
+            if self._reported:
+                return None
+            self._set_patience(now)
+            return self._report(reasons)
         if not self._reported:
             return None
         self._well_since = now if self._well_since is None else self._well_since
-        return self._report(()) if now - self._well_since >= WELL_SECONDS else None
+        return self._report(()) if now - self._well_since >= self._well_seconds else None
+
+    def _set_patience(self, now: Instant) -> None:
+        is_relapse = self._sick_at is not None and now - self._sick_at < RELAPSE_SECONDS
+        longer = min(2 * self._well_seconds, LONGEST_WELL_SECONDS)
+        self._well_seconds = longer if is_relapse else WELL_SECONDS
+        self._sick_at = now
 
     def _report(self, reasons: tuple[str, ...]) -> tuple[str, ...]:
         self._reported, self._well_since = reasons, None

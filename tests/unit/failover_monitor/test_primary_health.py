@@ -1,6 +1,11 @@
 """When a primary is reported to be sick, and to be well again."""
 
-from services.failover_monitor.core.primary_health import WELL_SECONDS, PrimaryHealth
+from services.failover_monitor.core.primary_health import (
+    LONGEST_WELL_SECONDS,
+    RELAPSE_SECONDS,
+    WELL_SECONDS,
+    PrimaryHealth,
+)
 from shared.domain.ids import Instant
 
 SICK = ("its config commits nothing",)
@@ -41,3 +46,21 @@ def test_who_has_no_role_reports_nothing_and_begins_anew() -> None:
     change(health, 1, *SICK)
     assert change(health, 2, *SICK, is_primary=False) is None
     assert change(health, 3, *SICK) == SICK
+
+
+def test_a_fault_that_comes_back_every_ten_seconds_is_a_handful_of_events_an_hour() -> None:
+    health = PrimaryHealth()
+    found = [change(health, at, *(SICK if at % 10 == 0 else ())) for at in range(1, 3_600)]
+    assert len([each for each in found if each is not None]) <= 5
+
+
+def test_after_a_long_time_without_a_fault_the_next_one_is_the_first_again() -> None:
+    health = PrimaryHealth()
+    change(health, 1, *SICK)
+    change(health, 2)
+    assert change(health, 2 + WELL_SECONDS) == ()
+    later = 2 + RELAPSE_SECONDS
+    assert change(health, later, *SICK) == SICK
+    change(health, later + 1)
+    assert change(health, later + 1 + WELL_SECONDS) == ()
+    assert LONGEST_WELL_SECONDS > WELL_SECONDS
