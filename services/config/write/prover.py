@@ -83,7 +83,7 @@ class Prover:
     async def on_prove(self, question: ProveConfig) -> ServiceProof:
         """Answer with what was shown last; with a commit of this moment where that is asked for."""
         if question.fresh:
-            await self._commit_probe()
+            await asyncio.gather(self._commit_probe(), self._prove_link())
         epoch = self.writer.accepted_epoch or Epoch(0)
         return self.replica.commits.prove(self.replica.node, epoch, self._now())
 

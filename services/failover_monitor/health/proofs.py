@@ -55,10 +55,13 @@ class ProofCollector:
 
     async def find_config_fault(self) -> str:
         """Let config commit once now; return what is wrong, or nothing."""
+        asked_at = self._clock.now()
         answer = await self._ask(CONFIG, ProveConfig(node=self._node, fresh=True), FRESH_SECONDS)
         if answer is None:
             return "its config does not commit now"
-        return f"its config commits nothing: {answer.cause}" if answer.refusals else ""
+        if not answer.refusals and answer.worked_at >= asked_at:
+            return ""
+        return f"its config commits nothing: {answer.cause or 'its last commit is an old one'}"
 
     async def _keep(self, service: str, question: Request[ServiceProof], seconds: float) -> None:
         """Ask *service* every *seconds*; more often until it answers for the first time."""

@@ -61,9 +61,10 @@ class SiteGiveWay(GiveWay):
     async def _commit(self, then: Callable[..., None]) -> None:
         new = self._new
         question = ProveConfig(node=new.node, fresh=True)
+        asked_at = new.clock(self._site.now)
         proof = await self._site.services[new.node].prover.on_prove(question)
         reasons = new.monitor.status(new.clock(self._site.now)).reasons
-        if not proof.refusals and not reasons:
+        if not proof.refusals and proof.worked_at >= asked_at and not reasons:
             self._next(self._old, then)
 
     def _pause_writes(self, pause: Grant) -> None:

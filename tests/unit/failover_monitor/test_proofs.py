@@ -113,7 +113,8 @@ def test_a_service_that_worked_in_the_future_or_speaks_at_length_is_cut_short() 
 def test_a_commit_of_this_moment_says_what_is_wrong_in_one_sentence() -> None:
     async def scenario() -> None:
         for services, expected in (
-            (Services(), ""),
+            (Services(ahead_seconds=0), ""),
+            (Services(), "its config commits nothing: its last commit is an old one"),
             (Services(refusals=1), "its config commits nothing: the disk is full"),
             (Services(dead={CONFIG}), "its config does not commit now"),
         ):
